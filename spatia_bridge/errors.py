@@ -1,0 +1,112 @@
+"""Every error a user can meet, each with what was wrong and what to do about it.
+
+    SpatiaError
+    ├── InvalidInputError          the caller's data cannot be used as it is (pose, image, size, region)
+    │   └── CodecError             bytes that are truncated, corrupt or hostile
+    ├── ProtocolError              a message that is not allowed in the connection's state
+    │   └── VersionMismatchError   client and server, or file and program, speak different versions
+    ├── NotFoundError              a session, revision, take or frame that does not exist
+    ├── ConflictError              the request contradicts the state (nothing to undo, take already decided)
+    ├── LimitExceededError         a stated bound (size, rate, queue) would be crossed
+    ├── RejectedUpdateError        a take failed its health check; memory is untouched
+    ├── StoreError                 the session's folder cannot be read or written
+    ├── MissingDependencyError     an optional package or system library is absent
+    ├── UnavailableError           the server is shutting down or unreachable
+    └── CancelledError             someone asked for the work to stop
+
+`service.status` is the one place that maps them to gRPC codes.
+"""
+
+
+class SpatiaError(Exception):
+    """Base of all domain errors.
+
+    Args:
+        message: what was wrong, with the offending value.
+        remedy: what the user can do about it, one sentence.
+    """
+
+    code = "INTERNAL"
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.remedy})" if self.remedy else self.message
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return (type(self), (self.message, self.remedy))
+
+
+class InvalidInputError(SpatiaError):
+    """The caller's data cannot be used as it is."""
+
+    code = "INVALID_INPUT"
+
+
+class CodecError(InvalidInputError):
+    """Bytes that are truncated, corrupt or hostile."""
+
+    code = "CORRUPT_DATA"
+
+
+class ProtocolError(SpatiaError):
+    """A message that is not allowed in the connection's state."""
+
+    code = "PROTOCOL"
+
+
+class VersionMismatchError(ProtocolError):
+    """The two ends, or a file and this program, speak different versions."""
+
+    code = "VERSION_MISMATCH"
+
+
+class NotFoundError(SpatiaError):
+    """A session, revision, take or frame that does not exist."""
+
+    code = "NOT_FOUND"
+
+
+class ConflictError(SpatiaError):
+    """The request contradicts the present state."""
+
+    code = "CONFLICT"
+
+
+class LimitExceededError(SpatiaError):
+    """A stated bound would be crossed."""
+
+    code = "LIMIT_EXCEEDED"
+
+
+class RejectedUpdateError(SpatiaError):
+    """A take failed its health check; memory is untouched."""
+
+    code = "REJECTED_UPDATE"
+
+
+class StoreError(SpatiaError):
+    """The session's folder cannot be read or written."""
+
+    code = "STORE"
+
+
+class MissingDependencyError(SpatiaError):
+    """An optional package or system library is absent."""
+
+    code = "MISSING_DEPENDENCY"
+
+
+class UnavailableError(SpatiaError):
+    """The server is shutting down or unreachable."""
+
+    code = "UNAVAILABLE"
+
+
+class CancelledError(SpatiaError):
+    """Someone asked for the work to stop."""
+
+    code = "CANCELLED"

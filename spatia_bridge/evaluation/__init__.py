@@ -1,0 +1,1 @@
+"""Measuring and showing what the loop makes: image metrics, reports, pictures, videos."""

@@ -1,0 +1,51 @@
+"""Files that are either whole or not there: written beside their place, synced, then renamed over it."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from spatia_bridge.errors import StoreError
+from spatia_bridge.export.base import Exporter, Progress, silent
+from spatia_bridge.geometry.conventions import Engine
+from spatia_bridge.memory import Snapshot
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path in the same folder (which is made if need be), renamed to `path` when the block ends well.
+
+    The name keeps the suffix, since some writers choose the format by it. When the block raises, nothing is left behind and an
+    older file at `path` is as it was.
+
+    Raises:
+        StoreError: the folder cannot be written, or there is no space left.
+    """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"cannot write {path}: {reason}", "free some space or choose another place with --out") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def export_file(path: Path, exporter: Exporter, snapshot: Snapshot, engine: Engine, progress: Progress = silent) -> int:
+    """Write a snapshot to `path`, atomically, and return the file's size in bytes.
+
+    Raises:
+        InvalidInputError: the snapshot has no points.
+        StoreError: the file cannot be written.
+    """
+    with atomic_file(path) as temporary:
+        with temporary.open("wb") as file:
+            exporter.write(snapshot, engine, file.write, progress)
+        size = temporary.stat().st_size
+    return size

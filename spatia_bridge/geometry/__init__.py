@@ -1,0 +1,1 @@
+"""Frames, cameras and keys. No I/O, NumPy only."""

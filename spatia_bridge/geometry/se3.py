@@ -1,0 +1,135 @@
+"""Rigid transforms as float64 4×4 matrices, named `a_from_b`, and unit quaternions (x, y, z, w)."""
+
+import numpy as np
+import numpy.typing as npt
+
+from spatia_bridge.errors import InvalidInputError
+
+Array = npt.NDArray[np.float64]
+
+RIGID_TOLERANCE = 1e-4  # poses come from engines in float32; beyond this they are scaled or sheared, not rounded
+MAX_COORDINATE_M = 1e6  # further out, float32 clients lose centimetres
+
+
+def as_rigid(matrix: npt.ArrayLike, name: str = "pose") -> Array:
+    """Check a pose and return the nearest exactly rigid float64 (4, 4) matrix.
+
+    Args:
+        matrix: (4, 4) or (3, 4), `a_from_b`.
+    Raises:
+        InvalidInputError: wrong shape, not finite, scaled, sheared or mirrored, or absurdly far out.
+    """
+    try:
+        pose = np.array(matrix, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"{name} is not a matrix of numbers", "send 16 row-major numbers") from error
+    if pose.shape == (3, 4):
+        pose = np.vstack([pose, (0.0, 0.0, 0.0, 1.0)])
+    if pose.shape != (4, 4):
+        raise InvalidInputError(f"{name} has shape {pose.shape}", "send a 4×4 or 3×4 matrix")
+    if not np.isfinite(pose).all():
+        raise InvalidInputError(f"{name} has NaN or infinite entries", "check the camera that sent it")
+    rotation = pose[:3, :3]
+    defect = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+    if defect > RIGID_TOLERANCE * 10 or np.linalg.det(rotation) <= 0:
+        raise InvalidInputError(
+            f"{name} is not rigid (orthogonality defect {defect:.2g})", "remove scale, shear and mirroring from it"
+        )
+    if np.abs(pose[3] - (0, 0, 0, 1)).max() > RIGID_TOLERANCE:
+        raise InvalidInputError(f"{name} has last row {pose[3].tolist()}", "the last row must be 0 0 0 1")
+    if np.abs(pose[:3, 3]).max() > MAX_COORDINATE_M:
+        raise InvalidInputError(f"{name} lies beyond {MAX_COORDINATE_M:g} m", "move the anchor closer to the scene")
+    u, _, vt = np.linalg.svd(rotation)
+    return from_parts(u @ vt, pose[:3, 3])
+
+
+def from_parts(rotation: npt.ArrayLike, translation: npt.ArrayLike) -> Array:
+    """The (4, 4) transform with this (3, 3) rotation and (3,) translation in metres."""
+    pose = np.eye(4)
+    pose[:3, :3] = rotation
+    pose[:3, 3] = translation
+    return pose
+
+
+def inverse(a_from_b: Array) -> Array:
+    """`b_from_a` of a rigid (…, 4, 4) transform, exactly rigid again."""
+    rotation_t = np.swapaxes(a_from_b[..., :3, :3], -1, -2)
+    result = np.zeros_like(a_from_b)
+    result[..., :3, :3] = rotation_t
+    result[..., :3, 3] = -(rotation_t @ a_from_b[..., :3, 3:])[..., 0]
+    result[..., 3, 3] = 1.0
+    return result
+
+
+def transform(a_from_b: Array, points_b: npt.ArrayLike) -> Array:
+    """`points_a` (…, 3) of points_b (…, 3)."""
+    points = np.asarray(points_b, dtype=np.float64)
+    return points @ a_from_b[:3, :3].T + a_from_b[:3, 3]
+
+
+def quaternion_from_rotation(rotation: npt.ArrayLike) -> Array:
+    """The unit quaternion (x, y, z, w), w ≥ 0, of a (3, 3) rotation (Shepperd's method: largest term first)."""
+    r = np.asarray(rotation, dtype=np.float64)
+    diagonal = np.array([r[0, 0], r[1, 1], r[2, 2], r[0, 0] + r[1, 1] + r[2, 2]])
+    i = int(np.argmax(diagonal))
+    if i == 3:
+        q = np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], 1 + diagonal[3]])
+    else:
+        j, k = (i + 1) % 3, (i + 2) % 3
+        q = np.empty(4)
+        q[i] = 1 + r[i, i] - r[j, j] - r[k, k]
+        q[j] = r[i, j] + r[j, i]
+        q[k] = r[i, k] + r[k, i]
+        q[3] = r[k, j] - r[j, k]
+    q /= np.linalg.norm(q)
+    return q if q[3] >= 0 else -q
+
+
+def rotation_from_quaternion(quaternion: npt.ArrayLike) -> Array:
+    """The (3, 3) rotation of a quaternion (x, y, z, w); it need not be normalised.
+
+    Raises:
+        InvalidInputError: not four finite numbers, or of zero length.
+    """
+    q = np.asarray(quaternion, dtype=np.float64)
+    norm = float(np.linalg.norm(q)) if q.shape == (4,) else 0.0
+    if not np.isfinite(norm) or norm < 1e-6:
+        raise InvalidInputError("a rotation is not a quaternion of four finite numbers", "send x, y, z, w")
+    x, y, z, w = q / norm
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def slerp(start: Array, end: Array, fraction: float) -> Array:
+    """The unit quaternion a fraction of the way from start to end, along the shorter arc."""
+    cosine = float(start @ end)
+    if cosine < 0:
+        end, cosine = -end, -cosine
+    if cosine > 1 - 1e-9:
+        blended = start + fraction * (end - start)
+        return np.asarray(blended / np.linalg.norm(blended))
+    angle = np.arccos(cosine)
+    return np.asarray((np.sin((1 - fraction) * angle) * start + np.sin(fraction * angle) * end) / np.sin(angle))
+
+
+def interpolate(start: Array, end: Array, fraction: float) -> Array:
+    """The pose a fraction of the way from start to end: translation linear, rotation by slerp."""
+    q = slerp(quaternion_from_rotation(start[:3, :3]), quaternion_from_rotation(end[:3, :3]), fraction)
+    return from_parts(rotation_from_quaternion(q), (1 - fraction) * start[:3, 3] + fraction * end[:3, 3])
+
+
+def look_at(eye: npt.ArrayLike, target: npt.ArrayLike, down: npt.ArrayLike = (0.0, 1.0, 0.0)) -> Array:
+    """`world_from_camera` of an OpenCV camera at eye that looks at target, its y as close to `down` as can be."""
+    origin = np.asarray(eye, dtype=np.float64)
+    forward = np.asarray(target, dtype=np.float64) - origin
+    forward = forward / np.linalg.norm(forward)
+    right = np.cross(np.asarray(down, dtype=np.float64), forward)
+    if np.linalg.norm(right) < 1e-9:  # looking straight up or down: any right will do, pick x
+        right = np.cross((0.0, 0.0, 1.0), forward)
+    right = right / np.linalg.norm(right)
+    return from_parts(np.stack([right, np.cross(forward, right), forward], axis=1), origin)

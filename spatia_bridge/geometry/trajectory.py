@@ -1,0 +1,121 @@
+"""What the camera did: timed poses, recorded, resampled to a clip's frames, cut into clips."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatia_bridge.errors import InvalidInputError, LimitExceededError
+from spatia_bridge.geometry import se3
+from spatia_bridge.geometry.camera import Camera, Intrinsics
+
+MAX_POSES = 100_000  # 27 minutes at 60 Hz
+MAX_CLIPS = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Cameras in strictly increasing time.
+
+    Attributes:
+        cameras: one or more; they share the first one's intrinsics when resampled.
+        times_secs: one a camera, on any clock.
+    """
+
+    cameras: tuple[Camera, ...]
+    times_secs: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.cameras or len(self.cameras) != len(self.times_secs):
+            raise InvalidInputError(
+                f"a trajectory has {len(self.cameras)} poses and {len(self.times_secs)} times", "record one pose or more"
+            )
+        if len(self.cameras) > MAX_POSES:
+            raise LimitExceededError(f"a trajectory has {len(self.cameras)} poses", f"send at most {MAX_POSES}")
+        times = np.array(self.times_secs)
+        if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+            raise InvalidInputError("a trajectory's times are not finite and increasing", "send poses in time order")
+
+    @property
+    def duration_secs(self) -> float:
+        return self.times_secs[-1] - self.times_secs[0]
+
+    def at(self, time_secs: float, intrinsics: Intrinsics | None = None) -> Camera:
+        """The camera at a time: interpolated between its neighbours, held before the first and after the last."""
+        k = intrinsics or self.cameras[0].intrinsics
+        after = int(np.searchsorted(self.times_secs, time_secs))
+        if after == 0:
+            return Camera(k, self.cameras[0].world_from_camera)
+        if after == len(self.times_secs):
+            return Camera(k, self.cameras[-1].world_from_camera)
+        t0, t1 = self.times_secs[after - 1], self.times_secs[after]
+        start, end = self.cameras[after - 1].world_from_camera, self.cameras[after].world_from_camera
+        return Camera(k, se3.interpolate(start, end, (time_secs - t0) / (t1 - t0)))
+
+    def clips(
+        self, fps: float, new_frames: int, intrinsics: Intrinsics, clips: int = 0
+    ) -> tuple[tuple[Camera, ...], ...]:
+        """Cut into clips of new_frames cameras each.
+
+        A clip's first new frame follows the last one of the clip before it; what overlaps is only the preceding frames, which the
+        generator gets as pictures. With clips = 0 time runs as recorded (one frame every 1/fps, the last clip holds still at the
+        end if time runs out); otherwise the trajectory is spread evenly over that many clips, so that the very first frame is its
+        first pose and the very last frame its last.
+        """
+        if clips < 0 or clips > MAX_CLIPS or new_frames < 1 or not fps > 0:
+            raise InvalidInputError(f"{clips} clips of {new_frames} frames at {fps} fps", f"use 1 to {MAX_CLIPS} clips")
+        step = 1.0 / fps
+        if clips == 0:
+            clips = int(np.ceil((self.duration_secs / step + 1) / new_frames - 1e-9))
+            if clips > MAX_CLIPS:
+                raise LimitExceededError(f"the trajectory makes {clips} clips", f"send at most {MAX_CLIPS} clips' worth")
+        elif clips * new_frames > 1:
+            step = self.duration_secs / (clips * new_frames - 1)
+        times = self.times_secs[0] + step * np.arange(clips * new_frames)
+        cameras = [self.at(float(t), intrinsics) for t in times]
+        return tuple(tuple(cameras[i : i + new_frames]) for i in range(0, len(cameras), new_frames))
+
+
+class Recorder:
+    """Collects poses while recording is on; bounded, and it never raises for a late or repeated pose, it leaves it out."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self._cameras: list[Camera] = []
+        self._times: list[float] = []
+
+    def start(self) -> None:
+        """Begin anew; what was recorded before is forgotten."""
+        self.on = True
+        self._cameras.clear()
+        self._times.clear()
+
+    def stop(self) -> None:
+        self.on = False
+
+    def add(self, camera: Camera, time_secs: float) -> None:
+        if self.on and len(self._times) < MAX_POSES and (not self._times or time_secs > self._times[-1]):
+            self._cameras.append(camera)
+            self._times.append(time_secs)
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    @property
+    def duration_secs(self) -> float:
+        return self._times[-1] - self._times[0] if self._times else 0.0
+
+    def trajectory(self) -> Trajectory:
+        """What was recorded.
+
+        Raises:
+            InvalidInputError: nothing was.
+        """
+        if not self._times:
+            raise InvalidInputError("no camera path was recorded", "switch recording on and fly the camera first")
+        return Trajectory(tuple(self._cameras), tuple(self._times))
+
+
+def trajectory_of(cameras: Sequence[Camera], fps: float = 16.0) -> Trajectory:
+    """A trajectory of cameras that have no times of their own."""
+    return Trajectory(tuple(cameras), tuple(i / fps for i in range(len(cameras))))

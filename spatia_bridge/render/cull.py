@@ -1,0 +1,226 @@
+"""What of a snapshot a camera can see, and how much of it: frustum culling and level of detail. Shared by all renderers.
+
+Nothing here looks at single points, except once when a chunk is first met: a frame costs O(chunks) here and O(pixels) after it.
+
+Level of detail. Points of a chunk are ordered so that any prefix is an even sample. Where the chunk's points, at its nearest corner,
+would stand closer than LOD_SPACING_PX on screen, only `count · (spacing / LOD_SPACING_PX)²` of them are drawn, each with a footprint
+enlarged by the square root of what was left out: a surface keeps its density in points a pixel and stays closed.
+"""
+
+import threading
+import weakref
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.memory.chunk import Chunk
+from spatia_bridge.memory.record import CHUNK_SIDE, FOOTPRINT_BIAS, FOOTPRINT_STEPS, QUARTERS
+from spatia_bridge.memory.snapshot import Snapshot
+from spatia_bridge.render.splat import FAR_M, MIN_COSINE, MIN_RADIUS_PX, NEAR_M, RIM_BIAS, SPLAT_DIAMETER, Lens
+
+LOD_SPACING_PX = 0.75
+MARGIN_PX = 2.0  # beyond the image's edges: the smallest splats, and float32 rounding
+ROUNDING = 1e-4  # relative; far above what float32 loses, far below what would cost anything
+TABLES_KEPT = 4
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkTable:
+    """The chunks of a snapshot as arrays, ordered by chunk index, so that equal content gives equal images.
+
+    Attributes:
+        chunks: the chunks, length C. They keep the records alive to which `addresses` point.
+        addresses: uint64 (C,), where each chunk's records start in memory.
+        counts: int64 (C,) points.
+        voxel_m: float64 (C,) voxel sizes.
+        origin_world: float64 (C, 3), low corners of the cubes.
+        low_world, high_world: float64 (C, 3), bounds of the points themselves.
+        spacing_m: float64 (C,), how far apart the points stand: a voxel, or their mean footprint where that is wider.
+        max_footprint: float64 (C,), in voxels of the chunk.
+    """
+
+    chunks: tuple[Chunk, ...]
+    addresses: npt.NDArray[np.uint64]
+    counts: Integers
+    voxel_m: Floats
+    origin_world: Floats
+    low_world: Floats
+    high_world: Floats
+    spacing_m: Floats
+    max_footprint: Floats
+
+    @classmethod
+    def of(cls, base: Snapshot) -> "ChunkTable":
+        """O(chunks), and O(points) for those chunks that no table has met before."""
+        if not base.chunks:
+            none = np.zeros(0)
+            return cls((), none.astype(np.uint64), none.astype(np.int64), none, *[none.reshape(0, 3)] * 3, none, none)
+        index = np.array(list(base.chunks.keys()), np.int64)
+        order = np.lexsort(index.T[::-1])
+        index = index[order]
+        unordered = list(base.chunks.values())
+        chunks = tuple(unordered[i] for i in order)
+        extents = np.stack([_extent(chunk) for chunk in chunks])
+        voxel = base.voxel_size_m * np.exp2(index[:, 0])
+        origin = index[:, 1:] * (CHUNK_SIDE * voxel)[:, None]
+        quarter = voxel[:, None] / QUARTERS
+        return cls(
+            chunks=chunks,
+            addresses=np.array([chunk.records.__array_interface__["data"][0] for chunk in chunks], np.uint64),
+            counts=np.array([len(chunk) for chunk in chunks], np.int64),
+            voxel_m=voxel,
+            origin_world=origin,
+            low_world=origin + (extents[:, 0:3] + 0.5) * quarter,
+            high_world=origin + (extents[:, 3:6] + 0.5) * quarter,
+            spacing_m=voxel * np.maximum(_diameter(extents[:, 6]), 1),
+            max_footprint=_diameter(extents[:, 7]),
+        )
+
+
+def _diameter(exponent: Floats) -> Floats:
+    return np.asarray(np.exp2((exponent - FOOTPRINT_BIAS) / FOOTPRINT_STEPS))
+
+
+_extents: weakref.WeakKeyDictionary[Chunk, Floats] = weakref.WeakKeyDictionary()
+_extents_lock = threading.Lock()
+
+
+def _extent(chunk: Chunk) -> Floats:
+    """float64 (8,): low and high corner in quarter voxels, mean and greatest footprint exponent; found once a chunk."""
+    with _extents_lock:
+        known = _extents.get(chunk)
+    if known is None:
+        first_words = chunk.records.view(np.uint32).reshape(len(chunk), -1)[:, 0]
+        columns = np.ascontiguousarray(first_words).view(np.uint8).reshape(-1, 4)
+        low, high = columns.min(axis=0), columns.max(axis=0)
+        known = np.array([*low[:3], *high[:3], columns[:, 3].mean(), high[3]], np.float64)
+        with _extents_lock:
+            _extents[chunk] = known
+    return known
+
+
+class TableCache:
+    """The tables of the snapshots last drawn. Snapshots are not kept alive by it; safe across threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tables: list[tuple[weakref.ref[Snapshot], ChunkTable]] = []
+
+    def get(self, base: Snapshot) -> ChunkTable:
+        with self._lock:
+            for known, table in self._tables:
+                if known() is base:
+                    return table
+        table = ChunkTable.of(base)
+        with self._lock:
+            alive = [entry for entry in self._tables if entry[0]() is not None]
+            self._tables = [(weakref.ref(base), table), *alive][:TABLES_KEPT]
+        return table
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The chunks that a camera may see, nearest first (where equally near, in the table's order).
+
+    Attributes:
+        rows: int64 (S,) into the table.
+        takes: int64 (S,), how many of the chunk's first points to draw.
+        radius_m: float32 (S,), radius in metres of a splat with a footprint of one voxel.
+        camera_from_quarters: float32 (S, 12), the rows of a (3, 4) matrix from a point's three bytes to the camera's frame.
+        bounds_px: int32 (S, 4), the pixels that its splats can reach, clipped to the image: left, top, right, bottom (exclusive).
+        max_key: float32 (S,), no pixel of it gets a greater key.
+        camera_from_world: float32 (3, 3), the rotation, for the normals.
+    """
+
+    rows: Integers
+    takes: Integers
+    radius_m: npt.NDArray[np.float32]
+    camera_from_quarters: npt.NDArray[np.float32]
+    bounds_px: npt.NDArray[np.int32]
+    max_key: npt.NDArray[np.float32]
+    camera_from_world: npt.NDArray[np.float32]
+
+
+def select(table: ChunkTable, camera: Camera) -> Selection:
+    """Cull to the camera's frustum (near plane NEAR_M, far plane FAR_M) and choose levels of detail.
+
+    Conservative: a chunk of which any splat could reach a pixel is kept (tested as a law).
+    """
+    k, pose = camera.intrinsics, camera.camera_from_world
+    focal = float(Lens.of(k).focal)
+    half = (table.high_world - table.low_world) / 2
+    centre = (table.high_world + table.low_world) / 2 @ pose[:3, :3].T + pose[:3, 3]
+    near = np.maximum(centre[:, 2] - half @ np.abs(pose[2, :3]), NEAR_M)
+    fraction = np.minimum((focal * table.spacing_m / near / LOD_SPACING_PX) ** 2, 1)
+    takes = np.clip(np.ceil(table.counts * fraction).astype(np.int64), 1, table.counts)
+    radius = SPLAT_DIAMETER / 2 * table.voxel_m * np.sqrt(table.counts / takes)
+    reach = radius * table.max_footprint
+    rows = np.flatnonzero(_in_frustum(centre, half, reach, camera))
+    rows = rows[np.argsort(near[rows], kind="stable")]
+    near, half, reach = near[rows], half[rows], reach[rows]
+    radius_of_depth = np.minimum(reach / near, float(Lens.of(k).max_radius_px) / focal) + MIN_RADIUS_PX / focal
+    max_key = (1 + radius_of_depth / (4 * RIM_BIAS * MIN_COSINE)) / near * (1 + ROUNDING)
+    return Selection(
+        rows=rows,
+        takes=takes[rows],
+        radius_m=radius[rows].astype(np.float32),
+        camera_from_quarters=_matrices(table, rows, camera),
+        bounds_px=_bounds_px(centre[rows], half, radius_of_depth * focal, camera),
+        max_key=max_key.astype(np.float32),
+        camera_from_world=pose[:3, :3].astype(np.float32),
+    )
+
+
+def _in_frustum(centre: Floats, half: Floats, reach: Floats, camera: Camera) -> npt.NDArray[np.bool_]:
+    """bool (C,): boxes (centres in the camera's frame, half sizes along the world's axes) grown by `reach` that meet the frustum."""
+    k, pose = camera.intrinsics, camera.camera_from_world
+    planes = np.array(  # inward normal, offset
+        [
+            (k.fx, 0, k.cx + MARGIN_PX, 0),
+            (-k.fx, 0, k.width + MARGIN_PX - k.cx, 0),
+            (0, k.fy, k.cy + MARGIN_PX, 0),
+            (0, -k.fy, k.height + MARGIN_PX - k.cy, 0),
+            (0, 0, 1, -NEAR_M),
+            (0, 0, -1, FAR_M),
+        ],
+        np.float64,
+    )
+    planes /= np.linalg.norm(planes[:, :3], axis=1, keepdims=True)
+    box_radius = half @ np.abs(planes[:, :3] @ pose[:3, :3]).T
+    distance = centre @ planes[:, :3].T + planes[:, 3]
+    return np.asarray((distance + box_radius + reach[:, None] >= -ROUNDING * np.abs(centre).max(axis=1, keepdims=True)).all(axis=1))
+
+
+def _matrices(table: ChunkTable, rows: Integers, camera: Camera) -> npt.NDArray[np.float32]:
+    """float32 (S, 12); the translation is taken in float64 first, so that precision does not suffer far from the origin."""
+    pose = camera.camera_from_world
+    quarter = table.voxel_m[rows] / QUARTERS
+    first = table.origin_world[rows] + 0.5 * quarter[:, None]
+    matrices = np.empty((len(rows), 3, 4))
+    matrices[:, :, :3] = pose[:3, :3] * quarter[:, None, None]
+    matrices[:, :, 3] = first @ pose[:3, :3].T + pose[:3, 3]
+    return matrices.reshape(-1, 12).astype(np.float32)
+
+
+_CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
+
+
+def _bounds_px(centre: Floats, half: Floats, radius_px: Floats, camera: Camera) -> npt.NDArray[np.int32]:
+    """int32 (S, 4): left, top, right, bottom; the whole image where a box crosses the near plane."""
+    k = camera.intrinsics
+    corners = centre[:, None] + (half[:, None] * _CORNERS) @ camera.camera_from_world[:3, :3].T
+    depth = corners[..., 2]
+    crossing = depth.min(axis=1) <= NEAR_M
+    depth = np.maximum(depth, NEAR_M)
+    margin = (radius_px + MARGIN_PX)[:, None]
+    size = np.array([k.width, k.height])
+    pixels = corners[..., :2] / depth[..., None] * (k.fx, k.fy) + (k.cx, k.cy)
+    low = np.clip(pixels.min(axis=1) - margin, 0, size)
+    high = np.clip(pixels.max(axis=1) + margin, 0, size)
+    low[crossing], high[crossing] = 0, size
+    return np.concatenate([np.floor(low), np.ceil(high)], axis=1).astype(np.int32)
