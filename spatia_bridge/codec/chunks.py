@@ -82,7 +82,9 @@ def encode_records(chunk: Chunk) -> bytes:
     count = len(chunk)
     ordered = np.empty(count, RECORD)
     ordered[morton.stratified_order(count)] = chunk.records
-    gaps = np.diff(morton.encode(ordered["xyz"] >> 2).astype(np.int64), prepend=-1) - 1
+    codes = morton.encode(ordered["xyz"] >> 2).astype(np.int64)
+    gaps = codes.copy()
+    gaps[1:] -= codes[:-1] + 1
     if (gaps < 0).any():
         raise InvalidInputError(f"{chunk!r} is not in canonical order", "build chunks without canonical=True")
     planes = np.empty((_PLANES, count), np.uint8)

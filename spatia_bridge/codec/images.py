@@ -84,9 +84,9 @@ def decode_depth_png16(data: bytes, width: int, height: int, units_per_m: float 
     image = _decode(header, cv2.IMREAD_UNCHANGED)
     if image.dtype != np.uint16 or image.shape != (height, width):
         raise CodecError(f"depth decodes to {image.dtype} {image.shape}", "send a 16-bit greyscale PNG")
-    depth_m = (image / units_per_m).astype(np.float32)
-    depth_m[image == FAR_16] = np.inf
-    return depth_m
+    steps = image.astype(np.float64)
+    steps[image == FAR_16] = np.inf
+    return np.asarray(steps / units_per_m, np.float32)
 
 
 def encode_depth(depth_m: DepthImage) -> bytes:

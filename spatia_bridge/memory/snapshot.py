@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from spatia_bridge.errors import InvalidInputError
-from spatia_bridge.memory.chunk import Chunk, ChunkIndex
+from spatia_bridge.memory.chunk import MAX_LEVEL, Chunk, ChunkIndex
 from spatia_bridge.memory.record import CHUNK_SIDE
 from spatia_bridge.memory.regions import Region
 
@@ -41,6 +41,7 @@ class Snapshot:
     points: int = 0
     record_digest: int = 0
     packed_digest: int = 0
+    chunks_per_level: tuple[int, ...] = (0,) * (MAX_LEVEL + 1)
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.voxel_size_m) and 1e-5 <= self.voxel_size_m <= 100):
@@ -57,10 +58,12 @@ class Snapshot:
         """The snapshot after the changes; everything else is shared with this one."""
         chunks = dict(self.chunks)
         points, record, packed = self.points, self.record_digest, self.packed_digest
+        per_level = list(self.chunks_per_level)
         for index, new in changes.items():
             for chunk, sign in ((chunks.pop(index, None), -1), (new, 1)):
                 if chunk is not None:
                     points += sign * len(chunk)
+                    per_level[index.level] += sign
                     record ^= chunk_digest(index, chunk.record_hash)
                     packed ^= chunk_digest(index, chunk.packed_hash)
             if new is not None:
@@ -74,17 +77,22 @@ class Snapshot:
             points=points,
             record_digest=record,
             packed_digest=packed,
+            chunks_per_level=tuple(per_level),
         )
 
     def protected(self) -> tuple[Region, ...]:
         """The regions into which updates never write."""
         return self.locks + self.tombstones
 
+    def levels(self) -> frozenset[int]:
+        """The grid levels that have chunks."""
+        return frozenset(level for level, count in enumerate(self.chunks_per_level) if count)
+
     def chunks_in(self, region: Region) -> list[ChunkIndex]:
         """The indexes of the chunks whose cubes meet the region's bounds."""
         low, high = region.bounds_world()
         found = []
-        for level in {index.level for index in self.chunks}:
+        for level in sorted(self.levels()):
             side = CHUNK_SIDE * self.voxel_size_m * (1 << level)
             first, last = np.floor(low / side).astype(int), np.floor(high / side).astype(int)
             cells = np.prod((last - first + 1).astype(float))

@@ -53,6 +53,11 @@ def cast_level(level: Level, pose: MapPose, intrinsics: Intrinsics) -> Cast:
     return Cast(depth / np.float32(UNITS_PER_M), surface, masked / np.float32(UNITS_PER_M))
 
 
+def is_wall(cast: Cast, level: Level) -> npt.NDArray[np.bool_]:
+    """Pixels (H, W) that show a wall or a part of one, not a floor, a ceiling or the sky."""
+    return np.asarray(cast.surface > 2 * level.floor.shape[0])
+
+
 def _to_view(lines: npt.NDArray[np.float64], pose: MapPose) -> npt.NDArray[np.float64]:
     """Lines (L, 4) of the map in the camera's plan: right, forward of both ends."""
     cos, sin = np.cos(pose.angle_rad), np.sin(pose.angle_rad)

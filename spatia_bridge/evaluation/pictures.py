@@ -1,0 +1,165 @@
+"""Pictures for people: the contact sheet, and the frames of the side-by-side video."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spatia_bridge.errors import InvalidInputError
+from spatia_bridge.evaluation.canvas import BOLD, QUIET, TEXT, blank, fitted, mark_unknown, write, write_right
+from spatia_bridge.evaluation.overhead import Plan, cloud_of, draw_camera, draw_cloud
+from spatia_bridge.frames import ColourImage, Mask
+from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.memory import Snapshot
+
+PROJECTION_TITLE, PROJECTION_HINT = "Scene projection", "what memory knew before the clip; violet = nothing yet"
+FRAME_TITLE, FRAME_HINT = "Frame", "what the generator made of it"
+ABOVE_TITLE, ABOVE_HINT = "Memory from above", "after the clip's base revision; ceilings cut off"
+TRUTH_TITLE, TRUTH_HINT = "Truth", "what the level really looks like"
+
+_GAP = 8
+_TITLE_BAR = 40
+_STATUS_BAR = 34
+_LABEL_COLUMN = 132
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One frame of one clip with what it was made from. Images are uint8 (H, W, 3) of one size; coverage is bool (H, W).
+
+    Attributes:
+        clip, clips: 1-based, of how many.
+        number: 0-based, over all clips.
+        memory: the snapshot that the clip was made from (its base revision).
+        truth: what a real renderer of the level shows there, if there is one.
+    """
+
+    clip: int
+    clips: int
+    number: int
+    camera: Camera
+    projection: ColourImage
+    coverage: Mask
+    frame: ColourImage
+    memory: Snapshot
+    truth: ColourImage | None = None
+
+    @property
+    def covered(self) -> float:
+        """Share of the frame's pixels that memory filled, 0…1."""
+        return float(self.coverage.mean())
+
+
+def _even(value: int) -> int:
+    return value + value % 2
+
+
+def _panel_title(image: ColourImage, x: int, title: str, hint: str) -> None:
+    after = write(image, title, (x, 26), 17, TEXT, BOLD)
+    write(image, hint, (after + 12, 26), 13, QUIET)
+
+
+def side_by_side(shots: Sequence[Shot], plan: Plan) -> Iterator[ColourImage]:
+    """One picture a shot, (H, W, 3) with even sides: projection, frame, memory from above, with a status line below.
+
+    The plan's size is the third panel's; it must be as high as the frames. Memory is drawn once a snapshot.
+    """
+    path = [shot.camera for shot in shots]
+    drawn: tuple[Snapshot | None, ColourImage] = (None, blank(plan.width, plan.height))
+    for now, shot in enumerate(shots):
+        if drawn[0] is not shot.memory:
+            drawn = (shot.memory, draw_cloud(plan, cloud_of(shot.memory)))
+        above = draw_camera(plan, drawn[1], path, now)
+        yield _compose(shot, above, len(shots))
+
+
+def _compose(shot: Shot, above: ColourImage, shots: int) -> ColourImage:
+    height, width = shot.frame.shape[:2]
+    if above.shape[0] != height:
+        raise InvalidInputError(f"panels are {height} and {above.shape[0]} pixels high", "fit the plan to the frames' height")
+    total = 2 * width + above.shape[1] + 4 * _GAP
+    image = blank(_even(total), _even(_TITLE_BAR + height + _STATUS_BAR))
+    panels = (
+        (mark_unknown(shot.projection, shot.coverage), PROJECTION_TITLE, PROJECTION_HINT),
+        (shot.frame, FRAME_TITLE, FRAME_HINT),
+        (above, ABOVE_TITLE, ABOVE_HINT),
+    )
+    x = _GAP
+    for panel, title, hint in panels:
+        image[_TITLE_BAR : _TITLE_BAR + height, x : x + panel.shape[1]] = panel
+        _panel_title(image, x, title, hint)
+        x += panel.shape[1] + _GAP
+    base = _TITLE_BAR + height + 23
+    left = f"clip {shot.clip} of {shot.clips}  ·  frame {shot.number + 1} of {shots}  ·  memory fills {shot.covered:.0%} of this view"
+    write(image, left, (_GAP, base), 14)
+    memory = f"revision {shot.memory.revision}  ·  {shot.memory.points:,} points"
+    write_right(image, memory, (total - _GAP, base), 14)
+    return image
+
+
+def pick_evenly(shots: Sequence[Shot], columns: int) -> list[Shot]:
+    """`columns` shots (or all, if there are fewer) evenly over all clips, the first and the last among them."""
+    places = np.linspace(0, len(shots) - 1, min(columns, len(shots)))
+    return [shots[round(float(place))] for place in places]
+
+
+def contact_sheet(
+    shots: Sequence[Shot], title: str, notes: Sequence[str] = (), columns: int = 6, width: int = 288
+) -> ColourImage:
+    """A sheet (H, W, 3): a column a picked shot; rows projection, frame and, where every shot has one, truth.
+
+    Args:
+        title: the headline.
+        notes: lines of figures under the rows.
+        columns, width: how many pictures in a row, and how wide each is in pixels.
+    Raises:
+        InvalidInputError: no shots.
+    """
+    if not shots:
+        raise InvalidInputError("there are no frames to show", "make one clip or more")
+    picked = pick_evenly(shots, columns)
+    rows = _sheet_rows(picked)
+    height = round(width * shots[0].frame.shape[0] / shots[0].frame.shape[1])
+    top = 84
+    sheet = blank(
+        _LABEL_COLUMN + len(picked) * (width + _GAP) + _GAP, top + len(rows) * (height + _GAP) + 12 + 22 * len(notes) + _GAP
+    )
+    write(sheet, title, (_GAP * 2, 38), 24, TEXT, BOLD)
+    for column, shot in enumerate(picked):
+        x = _LABEL_COLUMN + column * (width + _GAP)
+        after = write(sheet, f"clip {shot.clip} · frame {shot.number + 1}", (x, 74), 14, TEXT)
+        write(sheet, f"memory fills {shot.covered:.0%}", (after + 12, 74), 13, QUIET)
+    for row, (name, hint, images) in enumerate(rows):
+        y = top + row * (height + _GAP)
+        _row_label(sheet, name, hint, y + height // 2)
+        for column, image in enumerate(images):
+            x = _LABEL_COLUMN + column * (width + _GAP)
+            sheet[y : y + height, x : x + width] = fitted(image, width, height)
+    for line, note in enumerate(notes):
+        write(sheet, note, (_LABEL_COLUMN, top + len(rows) * (height + _GAP) + 22 * (line + 1)), 14, QUIET)
+    return sheet
+
+
+def _sheet_rows(picked: Sequence[Shot]) -> list[tuple[str, str, list[ColourImage]]]:
+    rows = [
+        (PROJECTION_TITLE, PROJECTION_HINT, [mark_unknown(shot.projection, shot.coverage) for shot in picked]),
+        (FRAME_TITLE, FRAME_HINT, [shot.frame for shot in picked]),
+    ]
+    truths = [shot.truth for shot in picked if shot.truth is not None]
+    if len(truths) == len(picked):
+        rows.append((TRUTH_TITLE, TRUTH_HINT, truths))
+    return rows
+
+
+def _row_label(sheet: ColourImage, name: str, hint: str, middle: int) -> None:
+    """The name in bold, the hint below it in short lines."""
+    words, lines = hint.split(), [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > 16:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    y = middle - 9 * len(lines)
+    write(sheet, name, (_GAP * 2, y), 15, TEXT, BOLD)
+    for line in lines:
+        y += 18
+        write(sheet, line, (_GAP * 2, y), 12, QUIET)

@@ -1,0 +1,232 @@
+"""The engine, driven as a camera: put the player somewhere, look somewhere, take the picture with labels and the exact pose.
+
+`vizdoom` is an optional extra and imported here only, when an engine is opened.
+"""
+
+import math
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spatia_bridge.errors import InvalidInputError, MissingDependencyError, UnavailableError
+from spatia_bridge.geometry.camera import Intrinsics
+from spatia_bridge.samples.freedoom.pose import PIXEL_STRETCH, MapPose
+from spatia_bridge.samples.freedoom.wad import write_wad
+
+COARSE_STEP_UNITS = 7.16  # the engine's own 8-bit depth: units a step, and the depth of step 0 (both fitted)
+COARSE_OFFSET_UNITS = 13.5
+COARSE_LAST = 140  # up to this step the 8 bits neither wrap nor clip
+VIEW_HEIGHT_UNITS = 41.0
+_ANGLE_STEPS = 65536
+_WARM_UP_TICS = 12  # the engine ignores the first inputs of an episode
+_MAX_SETTLE_TICS = 35
+FIRST_ACTOR_LABEL = 2  # in the labels buffer 0 is walls, 1 floors and ceilings
+
+# Even light (by default it falls with distance, which no point memory can follow), no text over the picture.
+_SETTINGS = "+r_visibility 64 +cl_showsecretmessage 0 +con_midtime 0 +movebob 0 +sv_cheats 1"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One thing that the picture shows as a sprite, which always faces the camera."""
+
+    number: int
+    name: str
+    label: int
+    x: float
+    y: float
+    z: float
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One picture of the engine.
+
+    Attributes:
+        colour: uint8 (H, W, 3), sRGB.
+        labels: uint8 (H, W), an actor's label, or less than 2 for the static level.
+        coarse_depth: uint8 (H, W), see COARSE_STEP_UNITS.
+        actors: those that `labels` shows.
+        pose: of the eye, exact.
+        floor, ceiling: float64 (S,), every sector's heights at this moment, map units.
+    """
+
+    colour: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+    coarse_depth: npt.NDArray[np.uint8]
+    actors: tuple[Actor, ...]
+    pose: MapPose
+    floor: npt.NDArray[np.float64]
+    ceiling: npt.NDArray[np.float64]
+
+
+def load_vizdoom() -> Any:
+    """The `vizdoom` module.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        import vizdoom
+    except ImportError as error:
+        raise MissingDependencyError("rendering levels needs vizdoom", "pip install 'spatia-bridge[freedoom]'") from error
+    return vizdoom
+
+
+def find_wad(name: str) -> Path:
+    """A WAD by path, or `freedoom1` and `freedoom2` by name: the ones inside the vizdoom package."""
+    path = Path(name)
+    if not path.is_file() and not path.suffix:
+        path = Path(load_vizdoom().__file__).parent / f"{name}.wad"
+    if not path.is_file():
+        raise InvalidInputError(f"there is no level file {name}", "name freedoom1, freedoom2 or the path of a WAD")
+    return path
+
+
+def engine_intrinsics(fov_deg: float, width: int, height: int) -> Intrinsics:
+    """The engine's camera. Its field of view is that of a 4:3 screen; wider screens see more at the sides.
+
+    The engine sends a column's ray through the column's left edge, but a row's ray through the row's middle (both fitted
+    against its depth), so in this package's pixel convention cx = width / 2 + 0.5 and cy = height / 2.
+    """
+    fx = height * (4.0 / 3.0) / 2.0 / math.tan(math.radians(fov_deg) / 2.0)
+    return Intrinsics(fx, PIXEL_STRETCH * fx, width / 2 + 0.5, height / 2, width, height)
+
+
+class Engine:
+    """An open level. Use as a context manager; one at a time is enough, it runs in its own process.
+
+    Args:
+        wad: the game's WAD file.
+        map_name: such as MAP28.
+        fov_deg: horizontal field of view as on a 4:3 screen, 5 to 170.
+        size: (320, 180) or (640, 360).
+        lumps: the map's own lumps in place of those in the WAD, for example with things taken out.
+        monsters: whether they are there (and move).
+    """
+
+    def __init__(
+        self,
+        wad: Path,
+        map_name: str,
+        fov_deg: float = 90.0,
+        size: tuple[int, int] = (320, 180),
+        lumps: Mapping[str, bytes] | None = None,
+        monsters: bool = False,
+    ) -> None:
+        self._vizdoom = load_vizdoom()
+        self.intrinsics = engine_intrinsics(fov_deg, *size)
+        self._folder = tempfile.TemporaryDirectory(prefix="spatia-freedoom-")
+        self._game = self._vizdoom.DoomGame()
+        try:
+            self._configure(wad, map_name, size, lumps, monsters)
+            self._game.init()
+            self._game.make_action([0.0], _WARM_UP_TICS)
+            for command in ("god", "notarget", f"fov {fov_deg}"):
+                self._game.send_game_command(command)
+            self._game.make_action([0.0], _MAX_SETTLE_TICS)  # the field of view glides to its value
+        except BaseException:
+            self.close()
+            raise
+
+    def _configure(
+        self, wad: Path, map_name: str, size: tuple[int, int], lumps: Mapping[str, bytes] | None, monsters: bool
+    ) -> None:
+        vizdoom, game = self._vizdoom, self._game
+        folder = Path(self._folder.name)
+        game.set_doom_game_path(str(wad))
+        if lumps is not None:
+            patch = folder / "patch.wad"
+            write_wad(patch, [(map_name, b""), *lumps.items()])
+            game.set_doom_scenario_path(str(patch))
+        game.set_doom_map(map_name)
+        game.set_doom_config_path(str(folder / "engine.ini"))
+        game.add_game_args(_SETTINGS if monsters else f"{_SETTINGS} -nomonsters")
+        game.set_screen_resolution(getattr(vizdoom.ScreenResolution, f"RES_{size[0]}X{size[1]}"))
+        game.set_screen_format(vizdoom.ScreenFormat.RGB24)
+        for switch in ("depth_buffer", "labels_buffer", "objects_info", "sectors_info"):
+            getattr(game, f"set_{switch}_enabled")(True)
+        for part in (
+            "hud", "weapon", "crosshair", "messages", "decals", "particles", "screen_flashes", "effects_sprites",
+        ):  # fmt: skip
+            getattr(game, f"set_render_{part}")(False)
+        game.set_window_visible(False)
+        game.set_sound_enabled(False)
+        game.set_mode(vizdoom.Mode.PLAYER)
+        game.set_episode_timeout(0)
+        game.set_seed(1)
+        game.set_available_buttons([vizdoom.Button.TURN_LEFT_RIGHT_DELTA])
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the engine's process and remove its folder; may be called again."""
+        self._game.close()
+        self._folder.cleanup()
+
+    def _variable(self, name: str) -> float:
+        return float(self._game.get_game_variable(getattr(self._vizdoom.GameVariable, name)))
+
+    def look_from(self, x: float, y: float, angle_deg: float) -> View:
+        """Stand on the floor at (x, y), whole map units, look along the angle (to 1/65536 turn), take the picture.
+
+        Raises:
+            InvalidInputError: the player does not fit there.
+            UnavailableError: the engine stopped.
+        """
+        turn = (angle_deg - self._variable("ANGLE") + 180.0) % 360.0 - 180.0
+        steps = round(turn * _ANGLE_STEPS / 360.0)
+        self._game.send_game_command(f"warp {round(x)} {round(y)}")
+        # The engine cuts the angle to whole steps, so ask for a little more; and it counts right turns as positive.
+        self._advance(-(steps + math.copysign(0.25, steps)) * 360.0 / _ANGLE_STEPS if steps else 0.0)
+        for _ in range(_MAX_SETTLE_TICS):  # after a change of height the eye glides to its place
+            self._advance(0.0)
+            if abs(self._variable("CAMERA_POSITION_Z") - self._variable("POSITION_Z") - VIEW_HEIGHT_UNITS) < 1e-3:
+                break
+        view = self._view()
+        if math.hypot(view.pose.x - round(x), view.pose.y - round(y)) > 0.01:
+            raise InvalidInputError(f"the player cannot stand at ({x:.0f}, {y:.0f})", "move the walk away from walls")
+        return view
+
+    def _advance(self, turn_right_deg: float) -> None:
+        try:
+            self._game.make_action([turn_right_deg], 1)
+        except self._vizdoom.ViZDoomErrorException as error:
+            raise UnavailableError(f"the level's engine stopped: {error}", "start it again") from error
+
+    def _view(self) -> View:
+        state = self._game.get_state()
+        if state is None:
+            raise UnavailableError("the level has ended", "keep away from exits and what hurts")
+        actors = tuple(
+            Actor(a.object_id, a.object_name, a.value, a.object_position_x, a.object_position_y, a.object_position_z)
+            for a in state.labels
+            if a.value >= FIRST_ACTOR_LABEL
+        )
+        pose = MapPose(
+            self._variable("CAMERA_POSITION_X"),
+            self._variable("CAMERA_POSITION_Y"),
+            self._variable("CAMERA_POSITION_Z"),
+            math.radians(self._variable("CAMERA_ANGLE")),
+        )
+        return View(
+            state.screen_buffer.copy(),
+            state.labels_buffer.copy(),
+            state.depth_buffer.copy(),
+            actors,
+            pose,
+            np.array([sector.floor_height for sector in state.sectors], np.float64),
+            np.array([sector.ceiling_height for sector in state.sectors], np.float64),
+        )

@@ -1,0 +1,1 @@
+"""Generated from protos/; `python -m spatia_bridge.wire.generate` writes it anew."""
