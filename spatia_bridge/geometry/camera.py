@@ -42,7 +42,7 @@ class Intrinsics:
     def __post_init__(self) -> None:
         check_image_size(self.width, self.height, "camera")
         values = (self.fx, self.fy, self.cx, self.cy)
-        if not np.isfinite(values).all() or not 1e-3 < min(self.fx, self.fy) or not max(map(abs, values)) < 1e7:
+        if not np.isfinite(values).all() or not min(self.fx, self.fy) > 1e-3 or not max(map(abs, values)) < 1e7:
             raise InvalidInputError(
                 f"intrinsics fx={self.fx} fy={self.fy} cx={self.cx} cy={self.cy} are not usable",
                 "send positive finite focal lengths in pixels",

@@ -14,7 +14,7 @@ def _spread(value: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
 def encode(voxels: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
     """uint32 (N,) codes below 2^18 of voxels (N, 3), each coordinate in 0…63."""
     v = voxels.astype(np.uint32)
-    return _spread(v[:, 0]) | (_spread(v[:, 1]) << np.uint32(1)) | (_spread(v[:, 2]) << np.uint32(2))
+    return np.asarray(_spread(v[:, 0]) | (_spread(v[:, 1]) << np.uint32(1)) | (_spread(v[:, 2]) << np.uint32(2)))
 
 
 def stratified_order(count: int) -> npt.NDArray[np.int64]:

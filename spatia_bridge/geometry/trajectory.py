@@ -52,9 +52,7 @@ class Trajectory:
         start, end = self.cameras[after - 1].world_from_camera, self.cameras[after].world_from_camera
         return Camera(k, se3.interpolate(start, end, (time_secs - t0) / (t1 - t0)))
 
-    def clips(
-        self, fps: float, new_frames: int, intrinsics: Intrinsics, clips: int = 0
-    ) -> tuple[tuple[Camera, ...], ...]:
+    def clips(self, fps: float, new_frames: int, intrinsics: Intrinsics, clips: int = 0) -> tuple[tuple[Camera, ...], ...]:
         """Cut into clips of new_frames cameras each.
 
         A clip's first new frame follows the last one of the clip before it; what overlaps is only the preceding frames, which the

@@ -72,9 +72,7 @@ def _no_archive(number: int) -> Snapshot:
 class Memory:
     """The persistent point memory of one session. Safe across threads; writers take turns."""
 
-    def __init__(
-        self, head: Snapshot | None = None, *, journal: Journal = _no_journal, archive: Archive = _no_archive
-    ) -> None:
+    def __init__(self, head: Snapshot | None = None, *, journal: Journal = _no_journal, archive: Archive = _no_archive) -> None:
         self._lock = threading.RLock()
         self._journal = journal
         self._archive = archive
@@ -106,6 +104,11 @@ class Memory:
     def head_revision(self) -> Revision:
         with self._lock:
             return self._revisions[-1]
+
+    def lineage(self) -> tuple[Revision, ...]:
+        """The revisions that made the head's content, oldest first; what was undone is not among them."""
+        with self._lock:
+            return tuple(self._revisions[number] for number in self._undo)
 
     @property
     def can_undo(self) -> bool:

@@ -49,7 +49,7 @@ FloatArray = npt.NDArray[np.float32]
 def encode_footprint(diameter_voxels: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     """uint8 exponents of diameters in voxels of the point's own chunk, rounded to the nearest step, clipped."""
     steps = FOOTPRINT_STEPS * np.log2(np.maximum(diameter_voxels, 1e-6)) + FOOTPRINT_BIAS
-    return np.clip(np.rint(steps), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(steps), 0, 255), np.uint8)
 
 
 _FOOTPRINTS = np.exp2((np.arange(256) - FOOTPRINT_BIAS) / FOOTPRINT_STEPS).astype(np.float32)
@@ -64,11 +64,11 @@ def encode_normals(normals: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     """uint8 (N, 2) octahedral codes of vectors (N, 3) of any length (Cigolle et al. 2014); zero becomes +z."""
     n = np.asarray(normals, np.float32)
     length = np.abs(n).sum(axis=1, keepdims=True)
-    n = np.where(length > 1e-12, n / np.maximum(length, 1e-12), np.float32([0, 0, 1]))
+    n = np.where(length > 1e-12, n / np.maximum(length, 1e-12), np.array([0, 0, 1], np.float32))
     xy = n[:, :2]
     folded = (1 - np.abs(xy[:, ::-1])) * np.where(xy >= 0, 1, -1)
     xy = np.where(n[:, 2:] < 0, folded, xy)
-    return np.clip(np.rint((xy * 0.5 + 0.5) * 255), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint((xy * 0.5 + 0.5) * 255), 0, 255), np.uint8)
 
 
 def decode_normals(codes: npt.NDArray[np.uint8]) -> FloatArray:

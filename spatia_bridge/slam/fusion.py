@@ -74,9 +74,9 @@ def _encode(observations: Observations, clip: int, generated: bool) -> Records:
     return records
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _beside(cells, codes_xyz, known_xyz, known_rgb, new_xyz, new_rgb, limit, colour_limit):  # type: ignore[no-untyped-def]
-    """bool (N,): new points in an empty voxel that lie right beside a known (or just accepted) point across a voxel face or edge."""
+    """bool (N,): new points that lie right beside a known point, across a face or an edge of their own, empty voxel."""
     beside = np.zeros(len(new_xyz), np.bool_)
     for n in range(len(codes_xyz)):
         x, y, z = codes_xyz[n]
@@ -93,11 +93,11 @@ def _beside(cells, codes_xyz, known_xyz, known_rgb, new_xyz, new_rgb, limit, col
                     d0, d1, d2 = q0 - known_xyz[o, 0], q1 - known_xyz[o, 1], q2 - known_xyz[o, 2]
                     if d0 * d0 + d1 * d1 + d2 * d2 >= limit * limit:
                         continue
-                    worst = 0
+                    alike = True
                     for a in range(3):
-                        worst = max(worst, abs(np.int64(new_rgb[n, a]) - np.int64(known_rgb[o, a])))
-                    if worst <= colour_limit:
-                        beside[n] = True
+                        if abs(np.int64(new_rgb[n, a]) - np.int64(known_rgb[o, a])) > colour_limit:
+                            alike = False
+                    beside[n] |= alike
     for n in range(len(codes_xyz)):
         x, y, z = codes_xyz[n]
         cells[x, y, z] = 0

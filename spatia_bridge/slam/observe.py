@@ -1,8 +1,8 @@
 """A view with depth becomes observations: one weighted mean a voxel, on the grid level that fits the pixels' footprint.
 
-A pixel at depth z covers z / f metres. It is observed on level round(log2(z / f / voxel size)), so that a voxel is about as large as
-the pixel that filled it and what is far costs no more points than it has pixels. From BACKDROP_RANGE_M on, and for infinite depth,
-it goes to a shell around the world's origin.
+A pixel at depth z covers z / f metres. It is observed on level round(log2(z / f / voxel size)), so that a voxel is about as large
+as the pixel that filled it and what is far costs no more points than it has pixels. From BACKDROP_RANGE_M on, and for infinite
+depth, it goes to a shell around the world's origin.
 """
 
 from dataclasses import dataclass
@@ -61,9 +61,9 @@ class Observations:
         return np.asarray((self.voxel + self.offset) * (voxel_size_m * np.exp2(self.level))[:, None])
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _normals(depth, fx, fy, cx, cy):  # type: ignore[no-untyped-def]
-    """Unit normals (H, W, 3) in the camera's frame, facing it, from one-sided differences towards the neighbour nearer in depth."""
+    """Unit normals (H, W, 3) in the camera's frame, facing it, from differences towards the neighbours nearest in depth."""
     height, width = depth.shape
     normals = np.zeros((height, width, 3), np.float32)
     for j in range(height):
@@ -90,7 +90,7 @@ def _normals(depth, fx, fy, cx, cy):  # type: ignore[no-untyped-def]
     return normals
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _backdrop_distance(origin, direction, radius):  # type: ignore[no-untyped-def]
     """How far along the unit direction the shell of this radius around the world's origin is; from outside, the radius itself."""
     b = origin @ direction
@@ -98,9 +98,9 @@ def _backdrop_distance(origin, direction, radius):  # type: ignore[no-untyped-de
     return -b + np.sqrt(b * b - c) if c < 0 else radius
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _scatter(depth, mask, normals, pose, k, voxel_size, backdrop_range, max_level, max_stretch):  # type: ignore[no-untyped-def]
-    """For every usable pixel: packed voxel key, position in level voxels relative to the camera's voxel, footprint, cosine, flag."""
+    """For every usable pixel: packed voxel key, place within the voxel, footprint and cosine, backdrop."""
     height, width = depth.shape
     fx, fy, cx, cy = k
     rotation, origin = np.ascontiguousarray(pose[:3, :3]), np.ascontiguousarray(pose[:3, 3])
@@ -120,7 +120,7 @@ def _scatter(depth, mask, normals, pose, k, voxel_size, backdrop_range, max_leve
             direction = rotation @ (ray / length)
             for a in range(3):
                 normal[a] = normals[j, i, a]
-            cosine = min(max(-(normal @ ray) / length, 0.0), 1.0)
+            cosine = float(min(max(-(normal @ ray) / length, 0.0), 1.0))
             if not z * length < backdrop_range:
                 backdrop[n], cosine = True, 1.0
                 z = _backdrop_distance(origin, direction, backdrop_range) / length
@@ -137,12 +137,13 @@ def _scatter(depth, mask, normals, pose, k, voxel_size, backdrop_range, max_leve
                 key = (key << _BITS) | (v + _HALF)
                 places[n, a] = p - np.floor(p)
             keys[n] = key
-            shapes[n, 0] = max(spacing * min(1.0 / max(cosine, 1e-3), max_stretch) / side, 1.0)
+            stretch = 1.0 / cosine if cosine * max_stretch > 1.0 else max_stretch
+            shapes[n, 0] = max(spacing * stretch / side, 1.0)
             shapes[n, 1] = cosine
     return keys, places, shapes, backdrop
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _reduce(order, keys, places, shapes, colour, normals, confidence, ids, count):  # type: ignore[no-untyped-def]
     """Means over runs of equal keys, weighted by confidence; the smallest footprint; the best-seen pixel's object id."""
     key = np.empty(count, np.int64)
@@ -242,7 +243,7 @@ def median_footprint_m(frames: tuple[RgbdFrame, ...]) -> float:
     """Median of depth / focal length over all pixels with finite depth, metres; 0 if there is none."""
     sizes = []
     for frame in frames:
-        depth = frame.depth_m[frame.valid_depth()]
-        sizes.append(depth[depth < BACKDROP_RANGE_M] / np.float32(0.5 * (frame.camera.intrinsics.fx + frame.camera.intrinsics.fy)))
+        depth, k = frame.depth_m[frame.valid_depth()], frame.camera.intrinsics
+        sizes.append(depth[depth < BACKDROP_RANGE_M] / np.float32(0.5 * (k.fx + k.fy)))
     footprints = np.concatenate(sizes) if sizes else np.empty(0)
     return float(np.median(footprints)) if len(footprints) else 0.0

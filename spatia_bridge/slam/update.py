@@ -34,8 +34,8 @@ class UpdateConfig:
     """How careful the update is.
 
     Attributes:
-        voxel_per_footprint: the seed's voxel size as a share of its median pixel footprint. Half of it keeps what is near sharp, and
-            costs nothing far away, since a point's level follows its own footprint.
+        voxel_per_footprint: the seed's voxel size as a share of its median pixel footprint. Half of it keeps what is near
+            sharp, and costs nothing far away, since a point's level follows its own footprint.
         keyframe_stride: every so many frames of a take are fused, and the last.
         depth_tolerance: relative; more than this (and 3 voxels) off the memory's depth is a contradiction.
         max_conflict_ratio: above it, among the pixels that memory covers, the take is refused.
@@ -60,9 +60,7 @@ class Slam:
         self._renderer = renderer
         self._config = config or UpdateConfig()
 
-    def seed(
-        self, base: Snapshot, frames: Sequence[RgbdFrame], clip: int = 0, check: CheckPoint = _no_check
-    ) -> Update:
+    def seed(self, base: Snapshot, frames: Sequence[RgbdFrame], clip: int = 0, check: CheckPoint = _no_check) -> Update:
         """What an engine's (or a camera's) views add. All of it is true, so it beats what a generator made.
 
         Raises:
@@ -136,9 +134,7 @@ def _as_rgbd(take: Take, number: int) -> RgbdFrame | None:
     frame = take.frames[number]
     if frame.depth_m is None:
         return None
-    return RgbdFrame(
-        take.cameras[number], frame.colour, frame.depth_m, dynamic=frame.dynamic, confidence=frame.confidence
-    )
+    return RgbdFrame(take.cameras[number], frame.colour, frame.depth_m, dynamic=frame.dynamic, confidence=frame.confidence)
 
 
 def _difference(base: Snapshot, working: Snapshot) -> dict[ChunkIndex, Chunk | None]:

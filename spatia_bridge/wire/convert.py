@@ -4,7 +4,7 @@ A plan a message type is made once from its descriptor; dataclasses and enums ar
 mapping stand in `link.messages`. Another encoding of the same schema can walk the same plans (`plan_of`).
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -107,12 +107,11 @@ def _plan(descriptor: Descriptor) -> MessagePlan:
 
 
 @cache
-def _descriptors() -> dict[Hashable, Descriptor]:
+def _descriptors() -> dict[type, Descriptor]:
     return {_python(name): descriptor for file in _FILES for name, descriptor in file.message_types_by_name.items()}
 
 
-@cache
-def plan_of(dataclass: Hashable) -> MessagePlan:
+def plan_of(dataclass: type) -> MessagePlan:
     """The plan of a message dataclass.
 
     Raises:

@@ -19,11 +19,10 @@ from spatia_bridge.geometry.camera import Intrinsics
 from spatia_bridge.samples.freedoom.pose import PIXEL_STRETCH, MapPose
 from spatia_bridge.samples.freedoom.wad import write_wad
 
-COARSE_STEP_UNITS = 7.16  # the engine's own 8-bit depth: units a step, and the depth of step 0 (both fitted)
-COARSE_OFFSET_UNITS = 13.5
-COARSE_LAST = 140  # up to this step the 8 bits neither wrap nor clip
 VIEW_HEIGHT_UNITS = 41.0
 _ANGLE_STEPS = 65536
+_TABLE_STEPS = 8192
+_COLUMN_SHIFT = 0.25  # in the engine's own pixels
 _WARM_UP_TICS = 12  # the engine ignores the first inputs of an episode
 _MAX_SETTLE_TICS = 35
 FIRST_ACTOR_LABEL = 2  # in the labels buffer 0 is walls, 1 floors and ceilings
@@ -51,7 +50,7 @@ class View:
     Attributes:
         colour: uint8 (H, W, 3), sRGB.
         labels: uint8 (H, W), an actor's label, or less than 2 for the static level.
-        coarse_depth: uint8 (H, W), see COARSE_STEP_UNITS.
+        coarse_depth: uint8 (H, W), the engine's own depth; see `coarse.py`.
         actors: those that `labels` shows.
         pose: of the eye, exact.
         floor, ceiling: float64 (S,), every sector's heights at this moment, map units.
@@ -92,11 +91,13 @@ def find_wad(name: str) -> Path:
 def engine_intrinsics(fov_deg: float, width: int, height: int) -> Intrinsics:
     """The engine's camera. Its field of view is that of a 4:3 screen; wider screens see more at the sides.
 
-    The engine sends a column's ray through the column's left edge, but a row's ray through the row's middle (both fitted
-    against its depth), so in this package's pixel convention cx = width / 2 + 0.5 and cy = height / 2.
+    The engine looks the tangent of half the field of view up in a table of 8192 steps a turn, each entry half a step early,
+    and rounds columns up a little; both were found by fitting silhouettes and textures, at several fields of view.
     """
-    fx = height * (4.0 / 3.0) / 2.0 / math.tan(math.radians(fov_deg) / 2.0)
-    return Intrinsics(fx, PIXEL_STRETCH * fx, width / 2 + 0.5, height / 2, width, height)
+    half_turn_steps = int(fov_deg * _TABLE_STEPS / 360.0) // 2 - 0.5
+    tangent = math.tan(half_turn_steps * 2.0 * math.pi / _TABLE_STEPS)
+    fx = height * (4.0 / 3.0) / 2.0 / tangent
+    return Intrinsics(fx, PIXEL_STRETCH * fx, width / 2 + _COLUMN_SHIFT, height / 2, width, height)
 
 
 class Engine:
@@ -106,7 +107,7 @@ class Engine:
         wad: the game's WAD file.
         map_name: such as MAP28.
         fov_deg: horizontal field of view as on a 4:3 screen, 5 to 170.
-        size: (320, 180) or (640, 360).
+        size: (320, 180), (640, 360) or (1280, 720).
         lumps: the map's own lumps in place of those in the WAD, for example with things taken out.
         monsters: whether they are there (and move).
     """

@@ -1,62 +1,69 @@
 """From the engine's pictures to frames with exact depth: the level by rays, sprites by their actors' places."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import RgbdFrame
 from spatia_bridge.geometry.camera import Intrinsics
-from spatia_bridge.samples.freedoom.engine import (
-    COARSE_LAST,
-    COARSE_OFFSET_UNITS,
-    COARSE_STEP_UNITS,
-    FIRST_ACTOR_LABEL,
-    Actor,
-    Engine,
-    View,
-)
+from spatia_bridge.samples.freedoom.coarse import through_masked
+from spatia_bridge.samples.freedoom.engine import Actor, Engine, View
 from spatia_bridge.samples.freedoom.level import Level
 from spatia_bridge.samples.freedoom.pose import UNITS_PER_M, MapPose, camera_of
-from spatia_bridge.samples.freedoom.raycast import Cast, cast_level, is_wall
+from spatia_bridge.samples.freedoom.raycast import cast_level
 from spatia_bridge.samples.freedoom.walk import Waypoint
-
-NO_OBJECT = 0
 
 
 def record_walk(
-    engine: Engine, level: Level, poses: Sequence[Waypoint], duration_secs: float, shrink: int = 1
+    engine: Engine, level: Level, poses: Sequence[Waypoint], times_secs: Sequence[float], shrink: int = 1
 ) -> Iterator[RgbdFrame]:
-    """Yield a frame a pose, evenly spaced in time.
-
-    Args:
-        shrink: colour is averaged over blocks of shrink × shrink of the engine's pixels; depth and ids never are.
-    """
-    last = max(len(poses) - 1, 1)
-    for number, pose in enumerate(poses):
+    """Yield a frame a pose; for `shrink` see `make_frame`."""
+    for pose, time_secs in zip(poses, times_secs, strict=True):
         view = engine.look_from(pose.x, pose.y, pose.angle_deg)
-        yield make_frame(view, level, engine.intrinsics, duration_secs * number / last, shrink)
+        yield make_frame(view, level, engine.intrinsics, time_secs, shrink)
 
 
 def make_frame(view: View, level: Level, intrinsics: Intrinsics, time_secs: float, shrink: int = 1) -> RgbdFrame:
-    """One frame of the engine's size divided by shrink; object ids are the actors' numbers + 1."""
+    """One frame of the engine's size divided by `shrink`; object ids are the actors' numbers + 1, 0 the static level.
+
+    Colour is averaged over blocks of shrink × shrink of the engine's pixels; depth and ids never are: depth is cast through the
+    centre of each small pixel, and a small pixel with any part of a sprite is the sprite's, so that the static ones stay clean.
+    """
     small = intrinsics.resized(intrinsics.width // shrink, intrinsics.height // shrink)
-    cast = cast_level(level.with_heights(view.floor, view.ceiling), view.pose, small)
-    depth = behind_masked(cast, view.coarse_depth, coarse_wall_step(intrinsics), shrink)
+    depth = static_depth_m(view, level, intrinsics, shrink)
     ids = np.zeros(depth.shape, np.uint16)
     # Far to near, so that the nearest of the sprites that share a small pixel has it.
     for actor in sorted(view.actors, key=lambda a: -actor_depth_m(a, view.pose)):
-        # A pixel with any part of a sprite is the sprite's: the static pixels stay clean.
-        seen = _blocks(view.labels == actor.label, shrink).any(axis=(1, 3))
+        seen = blocks(view.labels == actor.label, shrink).any(axis=(1, 3))
         depth[seen], ids[seen] = max(actor_depth_m(actor, view.pose), 0.0), actor.number + 1
-    colour = _blocks(view.colour, shrink).mean(axis=(1, 3))
     return RgbdFrame(
         camera=camera_of(view.pose, small),
-        colour=np.rint(colour).astype(np.uint8),
+        colour=np.rint(blocks(view.colour, shrink).mean(axis=(1, 3))).astype(np.uint8),
         depth_m=depth,
         object_ids=ids,
         time_secs=time_secs,
     )
+
+
+def static_depth_m(view: View, level: Level, intrinsics: Intrinsics, shrink: int = 1) -> npt.NDArray[np.float32]:
+    """Depth (H, W) of the level without sprites at the small size, 0 for the sky.
+
+    Through bars and fences the engine's coarse depth says what is seen; a small pixel where that is mixed or unsure gets 0.
+    """
+    level = level.with_heights(view.floor, view.ceiling)
+    small = intrinsics.resized(intrinsics.width // shrink, intrinsics.height // shrink)
+    cast = cast_level(level, view.pose, small)
+    crossed = cast.masked_depth_m > 0
+    if not crossed.any():
+        return cast.depth_m
+    fine = cast if shrink == 1 else cast_level(level, view.pose, intrinsics)
+    bar, behind = through_masked(view, fine, level, intrinsics)
+    all_bar, all_behind = (blocks(mask, shrink).all(axis=(1, 3)) for mask in (bar, behind))
+    known = np.where(all_bar, cast.masked_depth_m, np.where(all_behind, cast.depth_m, np.float32(0.0)))
+    return np.where(crossed, known, cast.depth_m)
 
 
 def actor_depth_m(actor: Actor, pose: MapPose) -> float:
@@ -65,44 +72,28 @@ def actor_depth_m(actor: Actor, pose: MapPose) -> float:
     return float(ahead / UNITS_PER_M)
 
 
-def behind_masked(
-    cast: Cast, coarse_depth: npt.NDArray[np.uint8], wall_step: float, shrink: int = 1
-) -> npt.NDArray[np.float32]:
-    """Depth (H, W) in metres with see-through textures decided by the engine's coarse depth: bar, gap, or 0 for unknown.
+def brightened(frame: RgbdFrame, gamma: float, levels: int = 256) -> RgbdFrame:
+    """The frame with a screen's brightness control turned up, and its colours rounded to fewer levels a channel.
 
-    A pixel is known where all the engine's pixels in it agree and bar and wall are far enough apart to tell.
+    Args:
+        gamma: at least 1, out = 255 (in / 255)^(1 / gamma).
+        levels: a power of two up to 256; each colour becomes the middle of its level.
     """
-    crossed = cast.masked_depth_m > 0
-    blocks = _blocks((coarse_depth * wall_step + COARSE_OFFSET_UNITS) / UNITS_PER_M, shrink)
-    bar = cast.masked_depth_m[:, None, :, None]
-    wall = np.where(cast.depth_m > 0, cast.depth_m, np.inf)[:, None, :, None]
-    nearer_to_bar = np.abs(blocks - bar) < np.abs(blocks - wall)
-    is_bar, is_gap = nearer_to_bar.all(axis=(1, 3)), ~nearer_to_bar.any(axis=(1, 3))
-    apart = (wall - bar)[:, 0, :, 0] > 4.0 * wall_step / UNITS_PER_M
-    in_range = (_blocks(coarse_depth, shrink) < COARSE_LAST).all(axis=(1, 3))
-    known = np.where(is_bar, cast.masked_depth_m, np.where(is_gap, cast.depth_m, 0.0))
-    return np.where(crossed, np.where(apart & in_range, known, 0.0), cast.depth_m).astype(np.float32)
+    if gamma < 1.0 or levels not in (32, 64, 128, 256):
+        raise InvalidInputError(f"gamma {gamma}, {levels} levels", "use a gamma from 1 and 32, 64, 128 or 256 levels")
+    width = 256 // levels
+    table = np.rint(255.0 * (np.arange(256) / 255.0) ** (1.0 / gamma)).astype(np.int64)
+    table = (table // width * width + width // 2).astype(np.uint8)
+    return RgbdFrame(
+        camera=frame.camera,
+        colour=table[frame.colour],
+        depth_m=frame.depth_m,
+        object_ids=frame.object_ids,
+        time_secs=frame.time_secs,
+    )
 
 
-def coarse_agreement(view: View, cast: Cast, level: Level, intrinsics: Intrinsics) -> float:
-    """Fraction of pixels whose ray-cast depth lies within one step of the engine's own 8-bit depth.
-
-    Counted are pixels of the static level, not the sky, not behind see-through textures, within the 8 bits' range.
-    """
-    depth = cast.depth_m * UNITS_PER_M
-    step = np.where(is_wall(cast, level), coarse_wall_step(intrinsics), COARSE_STEP_UNITS)
-    error = np.abs(depth - (view.coarse_depth * step + COARSE_OFFSET_UNITS))
-    near = depth < COARSE_LAST * COARSE_STEP_UNITS
-    counted = (view.labels < FIRST_ACTOR_LABEL) & (depth > 0) & (cast.masked_depth_m == 0) & near
-    return float((error[counted] <= step[counted]).mean()) if counted.any() else 1.0
-
-
-def coarse_wall_step(intrinsics: Intrinsics) -> float:
-    """Map units a step of the engine's coarse depth on walls; there, unlike on floors, it depends on the field of view."""
-    return COARSE_STEP_UNITS * intrinsics.fx / (intrinsics.height * 2.0 / 3.0)
-
-
-def _blocks(image: npt.NDArray[np.generic], size: int) -> npt.NDArray[np.generic]:
+def blocks(image: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """(H, W, …) as (H / size, size, W / size, size, …)."""
     height, width = image.shape[:2]
     return image.reshape(height // size, size, width // size, size, *image.shape[2:])

@@ -47,8 +47,8 @@ def closed_walk(corners: Sequence[Waypoint], frames: int) -> tuple[Waypoint, ...
     knots = np.array([(c.x, c.y, c.angle_deg) for c in corners])
     turns = round((knots[-1, 2] - knots[0, 2]) / 360.0)
     curve = _catmull_rom(knots, 360.0 * turns)
-    # Equal steps of path and view together: a turn on the spot takes its time too (90 degrees as long as 1.5 m).
-    step = np.diff(curve, axis=0) * (1.0, 1.0, 48.0 / 90.0)
+    # Equal steps of path and view together: a turn on the spot takes its time too (90 degrees as long as 3 m).
+    step = np.diff(curve, axis=0) * (1.0, 1.0, 96.0 / 90.0)
     travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(step, axis=1))])
     at = np.linspace(0.0, travelled[-1], frames)
     x, y, angle = (np.interp(at, travelled, curve[:, column]) for column in range(3))

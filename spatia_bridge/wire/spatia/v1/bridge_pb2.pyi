@@ -802,7 +802,7 @@ Global___Record: _TypeAlias = Record  # noqa: Y015
 @_typing.final
 class Seed(_message.Message):
     """Several views (a sweep of a greybox) go one a message, `more` set on all but the last; they become one revision and get one
-    answer, to the last one's request. If a view is refused, its own request gets the error and the rest of the sweep is dropped.
+    answer, to the last one's request. A refused view is answered at once; then the rest is dropped and the last one is refused too.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -1,0 +1,153 @@
+"""The chunk queue of one client: what differs between what it holds and the newest snapshot, sent against its credit.
+
+Nothing is queued but marks: a chunk that changes ten times while it waits is sent once, as it is then. The client's state is known
+by hash, so a chunk that changes and changes back costs nothing. When no mark is left, `Synced` says what the client holds.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from spatia_bridge.codec.chunks import encode_packed
+from spatia_bridge.codec.compression import compress
+from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.link import messages as msg
+from spatia_bridge.link.limits import COARSE_POINTS, MAX_CREDIT_BYTES, PART_POINTS, REMOVED_BATCH, SLIVER_BYTES
+from spatia_bridge.link.messages import Compression
+from spatia_bridge.link.priority import Backlog
+from spatia_bridge.memory.chunk import Chunk, ChunkIndex
+from spatia_bridge.memory.record import PACKED_BYTES
+from spatia_bridge.memory.snapshot import Snapshot, changed_indexes
+
+ChunkBody = msg.ChunkPart | msg.ChunksRemoved | msg.Synced
+
+
+def digest_bytes(digest: int) -> bytes:
+    """A snapshot's digest as 32 bytes, big endian."""
+    return digest.to_bytes(32, "big")
+
+
+class ChunkQueue:
+    """Brings a client from what it holds to the newest snapshot.
+
+    Args:
+        head: the newest snapshot.
+        held: the snapshot that the client holds complete; None = nothing.
+        compression: of the parts.
+        credit_bytes: of `ChunkPart.data` that may be sent before `grant`.
+
+    Making one takes milliseconds per thousand chunks of difference: make it off the loop.
+    """
+
+    def __init__(self, head: Snapshot, held: Snapshot | None, compression: Compression, credit_bytes: int) -> None:
+        self.snapshot = head
+        self.credit_bytes = min(credit_bytes, MAX_CREDIT_BYTES)
+        self._compression = compression
+        self._held = {index: chunk.packed_hash for index, chunk in held.chunks.items()} if held is not None else {}
+        self._begun: dict[ChunkIndex, tuple[bytes, int]] = {}  # hash of the version begun, points sent
+        self._removed: dict[ChunkIndex, None] = {}
+        self._synced = False
+        self._backlog = Backlog(head.voxel_size_m)
+        self._mark(list(head.chunks) if held is None else changed_indexes(held, head))
+
+    def move_to(self, snapshot: Snapshot, changed: Iterable[ChunkIndex] | None = None) -> None:
+        """Memory moved on. `changed`: the indexes that may differ from the snapshot before; None = find out."""
+        indexes = changed_indexes(self.snapshot, snapshot) if changed is None else changed
+        if snapshot.voxel_size_m != self.snapshot.voxel_size_m:
+            self._backlog.rescale(snapshot.voxel_size_m)
+        self.snapshot = snapshot
+        self._synced = False
+        self._mark(indexes)
+
+    def look(self, camera: Camera) -> None:
+        """Where the client looks from now."""
+        self._backlog.look(camera)
+
+    def grant(self, credit_bytes: int) -> None:
+        """The client can take so many bytes more."""
+        self.credit_bytes = min(self.credit_bytes + credit_bytes, MAX_CREDIT_BYTES)
+
+    def next_body(self, now: float) -> ChunkBody | None:
+        """The next message's body, None while nothing is to be said or credit is short. Compresses at most 40 KiB."""
+        if self._removed:
+            return self._removals()
+        index = self._backlog.first(now)
+        if index is not None:
+            return self._part(index)
+        if self._synced:
+            return None
+        self._synced = True
+        return msg.Synced(self.snapshot.revision, digest_bytes(self.snapshot.packed_digest))
+
+    @property
+    def waiting(self) -> int:
+        """How many chunks wait to be sent or finished."""
+        return len(self._backlog)
+
+    def _mark(self, indexes: Iterable[ChunkIndex]) -> None:
+        new: list[ChunkIndex] = []
+        for index in indexes:
+            chunk = self.snapshot.chunks.get(index)
+            begun = self._begun.get(index)
+            if chunk is None:
+                self._backlog.discard(index)
+                if begun is not None or index in self._held:
+                    self._removed[index] = None
+                continue
+            self._removed.pop(index, None)  # its first part will replace what the client has
+            if self._held.get(index) == chunk.packed_hash:
+                self._backlog.discard(index)
+            elif begun is None or begun[0] != chunk.packed_hash:
+                new.append(index)
+            elif index not in self._backlog:  # it was taken away and is back before the client heard of it
+                self._backlog.add([index])
+                self._backlog.refine(index)
+        self._backlog.add(new)
+
+    def _removals(self) -> msg.ChunksRemoved:
+        batch = list(self._removed)[:REMOVED_BATCH]
+        for index in batch:
+            del self._removed[index]
+            self._held.pop(index, None)
+            self._begun.pop(index, None)
+        return msg.ChunksRemoved(tuple(msg.ChunkIndex(*index) for index in batch))
+
+    def _part(self, index: ChunkIndex) -> msg.ChunkPart | None:
+        chunk = self.snapshot.chunks[index]
+        version, first = self._begun.get(index, (b"", 0))
+        if version != chunk.packed_hash:
+            first = 0
+        count = self._count(chunk, first)
+        if count == 0:
+            return None
+        raw = encode_packed(chunk)[first * PACKED_BYTES : (first + count) * PACKED_BYTES]
+        data = compress(self._compression.value, raw)
+        compression = self._compression
+        if len(data) >= len(raw):  # credit was counted in raw bytes
+            data, compression = raw, Compression.NONE
+        self.credit_bytes -= len(data)
+        self._sent(index, chunk, first + count)
+        return msg.ChunkPart(
+            msg.ChunkIndex(*index), len(chunk), first, count, compression, len(raw), data, chunk.packed_hash
+        )
+
+    def _count(self, chunk: Chunk, first: int) -> int:
+        """How many points the next part has: coarse or fine, within the credit, no slivers; 0 = wait for credit."""
+        wanted = min(PART_POINTS if first else COARSE_POINTS, len(chunk) - first)
+        affordable = self.credit_bytes // PACKED_BYTES
+        if affordable < min(wanted, SLIVER_BYTES // PACKED_BYTES):
+            return 0
+        return min(wanted, affordable)
+
+    def _sent(self, index: ChunkIndex, chunk: Chunk, points: int) -> None:
+        self._held.pop(index, None)
+        if points < len(chunk):
+            self._begun[index] = (chunk.packed_hash, points)
+            self._backlog.refine(index)
+        else:
+            self._begun.pop(index, None)
+            self._held[index] = chunk.packed_hash
+            self._backlog.discard(index)
+
+
+def choose_compression(readable: Sequence[Compression | None]) -> Compression:
+    """The client's first choice among what it can read."""
+    return next((compression for compression in readable if compression is not None), Compression.NONE)

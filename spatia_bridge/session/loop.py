@@ -1,0 +1,96 @@
+"""The loop: memory steers a clip, the clip becomes a take, the accepted take becomes memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spatia_bridge.errors import InvalidInputError
+from spatia_bridge.frames import GeneratedFrame, RgbdFrame, Take
+from spatia_bridge.generation.base import CancelToken, ClipRequest, Event, Generator, Step
+from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.memory import Cause, Memory, Revision
+from spatia_bridge.render.renderer import Renderer
+from spatia_bridge.slam.update import CheckPoint, Slam
+
+Publish = Callable[[Event], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Stages:
+    """The parts that every session shares."""
+
+    renderer: Renderer
+    slam: Slam
+
+
+@dataclass(frozen=True, eq=False)
+class ClipPlan:
+    """One clip to make: its number, its cameras, what steers it."""
+
+    number: int
+    cameras: tuple[Camera, ...]
+    preceding: tuple[RgbdFrame, ...]
+    prompt: str
+    seed: int
+    fps: float
+
+
+def make_take(
+    stages: Stages, generator: Generator, memory: Memory, plan: ClipPlan, publish: Publish, cancel: CancelToken
+) -> Take:
+    """Steer a clip by memory's projection along the plan's cameras; publish its steps and frames as they are done.
+
+    Raises:
+        CancelledError: within one step of the cancel.
+        InvalidInputError: the generator broke its contract (frames missing or out of order).
+    """
+    base = memory.snapshot()
+    projection = stages.renderer.project(base, plan.cameras)
+    frames: list[GeneratedFrame] = []
+    request = ClipRequest(projection, (), plan.preceding, plan.prompt, plan.seed)
+    for event in generator.generate(request, cancel):
+        cancel.raise_if_cancelled()
+        made = event if isinstance(event, Step) else storable(event)
+        publish(made)
+        if isinstance(made, GeneratedFrame):
+            frames.append(made)
+    _check_complete(generator.name, frames, plan.cameras)
+    return Take(plan.number, base.revision, plan.cameras, tuple(frames), plan.prompt, plan.seed, generator.name, plan.fps)
+
+
+def fold_in(stages: Stages, memory: Memory, take: Take, check: CheckPoint) -> Revision:
+    """Make an accepted take part of memory. Edits made meanwhile win.
+
+    Raises:
+        RejectedUpdateError: the take failed its health check; memory is as before.
+    """
+    base = memory.snapshot()  # not the one it was generated from: edits since then count
+    update = stages.slam.update(base, take, check)
+    return memory.commit(update, base, Cause.TAKE, f"take {take.number}: {take.prompt}" if take.prompt else f"take {take.number}")
+
+
+def plant(stages: Stages, memory: Memory, frames: Sequence[RgbdFrame], clip: int, note: str, check: CheckPoint) -> Revision:
+    """Make an engine's views part of memory."""
+    base = memory.snapshot()
+    update = stages.slam.seed(base, frames, clip, check)
+    return memory.commit(update, base, Cause.SEED, note or f"seed of {len(frames)} view{'s' * (len(frames) > 1)}")
+
+
+def storable(frame: GeneratedFrame) -> GeneratedFrame:
+    """The frame as the store will give it back: depth rounded to float16, confidence to 255ths."""
+    depth, confidence = frame.depth_m, frame.confidence
+    if depth is not None:
+        with np.errstate(over="ignore"):  # what float16 cannot hold is backdrop: infinite
+            depth = np.maximum(np.nan_to_num(depth, nan=0.0, posinf=np.inf), 0).astype(np.float16).astype(np.float32)
+    if confidence is not None:
+        confidence = np.rint(np.clip(confidence, 0, 1) * 255).astype(np.uint8).astype(np.float32) / np.float32(255)
+    return replace(frame, depth_m=depth, confidence=confidence)
+
+
+def _check_complete(name: str, frames: Sequence[GeneratedFrame], cameras: Sequence[Camera]) -> None:
+    if [frame.number for frame in frames] != list(range(len(cameras))):
+        raise InvalidInputError(
+            f"generator {name} gave frames {[frame.number for frame in frames]} for {len(cameras)} cameras",
+            "every new frame must come once and in order; report this to the generator's author",
+        )

@@ -1,0 +1,386 @@
+"""A session: one scene with its memory, takes, jobs and watchers. It lives on the event loop; heavy work goes to the workers."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from spatia_bridge.errors import CancelledError, ConflictError, NotFoundError, RejectedUpdateError, UnavailableError
+from spatia_bridge.frames import GeneratedFrame, Projection, RgbdFrame, Take
+from spatia_bridge.generation.base import ClipShape, Event, Generator, Step
+from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.geometry.trajectory import Recorder, Trajectory
+from spatia_bridge.link.events import (
+    FrameMade,
+    RevisionMade,
+    SessionEvent,
+    Stage,
+    TakeChanged,
+    TakeInfo,
+    TakeState,
+)
+from spatia_bridge.memory import Cause, Edit, Memory, Revision
+from spatia_bridge.session.jobs import Job, JobQueue
+from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, plant
+from spatia_bridge.session.workers import Workers
+from spatia_bridge.store.clips import ClipState
+from spatia_bridge.store.clips import TakeInfo as StoredInfo
+from spatia_bridge.store.session_store import SessionStore
+
+MAX_CLIP_FRAMES = 512
+Subscriber = Callable[[SessionEvent], None]
+MakeGenerator = Callable[[str], Generator]  # raises NotFoundError for a name it does not know
+
+
+@dataclass(frozen=True, eq=False)
+class GenerateSpec:
+    """What a client asks for.
+
+    Attributes:
+        generator: "" = the default.
+        trajectory: None = what was recorded.
+        clips: 0 = as many as the trajectory's time is long.
+        width, height: 0 = the generator's own size.
+    """
+
+    prompt: str = ""
+    seed: int = 0
+    generator: str = ""
+    trajectory: Trajectory | None = None
+    clips: int = 0
+    auto_accept: bool = False
+    width: int = 0
+    height: int = 0
+
+
+class Session:
+    """One open session. All methods belong to the event loop's thread; subscribers are called on it."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        memory: Memory,
+        stages: Stages,
+        make_generator: MakeGenerator,
+        workers: Workers,
+    ) -> None:
+        self.id = store.session_id
+        self.memory = memory
+        self.recorder = Recorder()
+        self._store = store
+        self._stages = stages
+        self._make_generator = make_generator
+        self._workers = workers
+        self._subscribers: list[Subscriber] = []
+        self._jobs = JobQueue(self._run_job, self._publish)
+        self._writing = asyncio.Lock()  # revisions are made and told in one order
+        self._next_clip = store.next_clip_number()  # counted here: the store only knows finished clips
+        self._takes: dict[int, Take] = {}  # undecided ones that this process made
+        self._infos: dict[int, TakeInfo] = {}
+        self._made: dict[int, list[tuple[GeneratedFrame, Camera]]] = {}  # frames of the take being generated
+        self._decisions: dict[int, asyncio.Future[bool]] = {}
+        self._deciding: set[int] = set()
+        self._closed = False
+        for info in store.takes():
+            self._infos[info.number] = _from_stored(info)
+
+    # ------------------------------------------------------------------------------------------------ watching
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Call back for every event from now on; the result ends it."""
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    @property
+    def watched(self) -> bool:
+        """Someone is subscribed."""
+        return bool(self._subscribers)
+
+    def open_takes(self) -> list[TakeInfo]:
+        """Being generated or waiting for a decision."""
+        return [info for info in self._infos.values() if info.state in (TakeState.GENERATING, TakeState.PENDING)]
+
+    def takes(self) -> list[TakeInfo]:
+        """All takes of this session, oldest first."""
+        return sorted(self._infos.values(), key=lambda info: info.number)
+
+    def take_info(self, take: int) -> TakeInfo:
+        if take not in self._infos:
+            raise NotFoundError(f"there is no take {take}", "ask for one that the session told of")
+        return self._infos[take]
+
+    async def take_frame(self, take: int, number: int) -> tuple[GeneratedFrame, Camera]:
+        """A frame of a take, from the process or from the store.
+
+        Raises:
+            NotFoundError: no such take or frame, or it is not made yet.
+        """
+        info = self.take_info(take)
+        made = self._made.get(take)
+        if made is None and take not in self._takes:
+            if not 0 <= number < info.frames_total:
+                raise NotFoundError(f"take {take} has no frame {number}", f"it has {info.frames_total}")
+            return _as_generated(number, await self._workers.run(self._store.load_frame, take, number))
+        if made is None:
+            kept = self._takes[take]
+            made = list(zip(kept.frames, kept.cameras, strict=True))
+        if not 0 <= number < len(made):
+            raise NotFoundError(f"take {take} has no frame {number} yet", f"{len(made)} are done")
+        return made[number]
+
+    # ------------------------------------------------------------------------------------------------- changing
+
+    async def seed(self, frames: Sequence[RgbdFrame], note: str = "") -> Revision:
+        """Make an engine's views part of memory.
+
+        Raises:
+            InvalidInputError: no view with depth.
+        """
+        self._check_open()
+        async with self._writing:
+            clip = self._new_clip_number()
+            await self._workers.run(self._store.put_seed, clip, frames)
+            return await self._make_revision(plant, self._stages, self.memory, frames, clip, note, _never)
+
+    async def edit(self, edit: Edit) -> Revision:
+        self._check_open()
+        async with self._writing:
+            return await self._make_revision(self.memory.edit, edit)
+
+    async def undo(self) -> Revision:
+        """Raises ConflictError when there is nothing to undo."""
+        self._check_open()
+        async with self._writing:
+            return await self._make_revision(self.memory.undo)
+
+    async def redo(self) -> Revision:
+        """Raises ConflictError when there is nothing to redo."""
+        self._check_open()
+        async with self._writing:
+            return await self._make_revision(self.memory.redo)
+
+    def generate(self, spec: GenerateSpec) -> int:
+        """Queue a job; its number. What is wrong with the request is said at once.
+
+        Raises:
+            NotFoundError: no such generator; InvalidInputError: no path, or memory is empty; LimitExceededError.
+        """
+        self._check_open()
+        if not self.memory.snapshot().chunks:
+            raise ConflictError("memory is empty, there is nothing to steer a clip by", "seed the session first")
+        generator = self._make_generator(spec.generator)
+        shape = _shape(generator.shape, spec)
+        trajectory = spec.trajectory or self.recorder.trajectory()
+        intrinsics = trajectory.cameras[0].intrinsics.cropped_to_aspect(shape.width, shape.height)
+        clips = trajectory.clips(shape.fps, shape.new_frames, intrinsics, spec.clips)
+        number = self._jobs.next_number()
+        job = Job(number, generator.name, spec.prompt, spec.seed, shape.fps, clips, spec.auto_accept)
+        self._jobs.add(job)
+        return number
+
+    def cancel(self) -> None:
+        """Stop the running job within one step, forget those that wait."""
+        self._jobs.cancel()
+        for decision in self._decisions.values():
+            if not decision.done():
+                decision.set_result(False)
+
+    async def accept(self, take: int) -> Revision:
+        """Fold a pending take into memory.
+
+        Raises:
+            NotFoundError, ConflictError: no such take, or it is not pending; RejectedUpdateError: it failed its health check.
+        """
+        self._check_open()
+        kept = await self._claim(take)
+        try:
+            async with self._writing:
+                revision = await self._make_revision(fold_in, self._stages, self.memory, kept, _never)
+        except RejectedUpdateError:
+            await self._drop(take, TakeState.REJECTED)
+            self._decide(take, False)
+            raise
+        finally:
+            self._deciding.discard(take)
+        self._takes.pop(take, None)
+        self._tell_take(replace(self._infos[take], state=TakeState.ACCEPTED))
+        self._decide(take, True)
+        return revision
+
+    async def discard(self, take: int) -> None:
+        """Forget a pending take; memory is as if it had never been made."""
+        self._check_open()
+        await self._claim(take, load=False)
+        try:
+            await self._drop(take, TakeState.DISCARDED)
+        finally:
+            self._deciding.discard(take)
+        self._decide(take, False)
+
+    async def project(self, camera: Camera) -> Projection:
+        """The head as this camera sees it."""
+        return await self._workers.run(self._stages.renderer.render, self.memory.snapshot(), camera)
+
+    async def close(self) -> None:
+        """Stop what runs and give the folder back. Pending takes stay in the store."""
+        if not self._closed:
+            self._closed = True
+            self.cancel()
+            await self._jobs.close()
+            async with self._writing:
+                await self._workers.run(self._store.close)
+
+    # ---------------------------------------------------------------------------------------------------- jobs
+
+    async def _run_job(self, job: Job) -> None:
+        for clip in range(len(job.clips)):
+            job.clip, job.take = clip, 0
+            job.cancel.raise_if_cancelled()
+            take = await self._make_clip(job)
+            if job.auto_accept:
+                self._publish(job.progress(Stage.UPDATING))
+                await self.accept(take.number)
+            elif clip + 1 < len(job.clips) and not await self._wait_for_decision(job, take.number):
+                raise CancelledError("a take of the row was discarded")
+
+    async def _make_clip(self, job: Job) -> Take:
+        generator = self._make_generator(job.generator)
+        number = job.take = self._new_clip_number()
+        cameras = job.clips[job.clip]
+        self._made[number] = []
+        k = cameras[0].intrinsics
+        base = self.memory.snapshot().revision
+        info = TakeInfo(
+            number, TakeState.GENERATING, 0, len(cameras), job.prompt, job.seed, generator.name, base, job.fps, k.width, k.height
+        )
+        self._tell_take(info)
+        self._publish(job.progress(Stage.PROJECTING))
+        preceding = await self._workers.run(self._preceding, generator.shape.preceding_frames)
+        plan = ClipPlan(number, cameras, preceding, job.prompt, job.seed + job.clip, job.fps)
+        loop = asyncio.get_running_loop()
+
+        def publish(event: Event) -> None:
+            loop.call_soon_threadsafe(self._on_generator_event, job, number, cameras, event)
+
+        try:
+            take = await self._workers.run(make_take, self._stages, generator, self.memory, plan, publish, job.cancel)
+            await self._workers.run(self._store.put_take, take)
+        except BaseException:
+            self._made.pop(number, None)
+            self._tell_take(replace(self._infos[number], state=TakeState.CANCELLED))
+            raise
+        self._takes[number] = take
+        self._made.pop(number, None)
+        done = replace(info, state=TakeState.PENDING, frames_done=len(cameras), base_revision=take.base_revision)
+        self._tell_take(done)
+        return take
+
+    def _on_generator_event(self, job: Job, number: int, cameras: Sequence[Camera], event: Event) -> None:
+        if isinstance(event, Step):
+            self._publish(job.progress(Stage.GENERATING, event.done, event.total))
+            return
+        made = self._made.get(number)
+        if made is not None:  # otherwise it was cancelled in between
+            made.append((event, cameras[event.number]))
+            self._infos[number] = replace(self._infos[number], frames_done=len(made))
+            self._publish(FrameMade(number, event, cameras[event.number]))
+
+    async def _wait_for_decision(self, job: Job, take: int) -> bool:
+        decision: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._decisions[take] = decision
+        self._publish(job.progress(Stage.WAITING))
+        try:
+            return await decision
+        finally:
+            del self._decisions[take]
+
+    def _preceding(self, count: int) -> tuple[RgbdFrame, ...]:
+        """The tail of the last take that memory still holds (an undone one no longer precedes anything), oldest first."""
+        clips = [r.clip for r in self.memory.lineage() if r.cause is Cause.TAKE]
+        if not clips or not count:
+            return ()
+        total = self._store.take_info(clips[-1]).frames
+        return tuple(self._store.load_frame(clips[-1], n) for n in range(max(total - count, 0), total))
+
+    # -------------------------------------------------------------------------------------------------- helpers
+
+    def _new_clip_number(self) -> int:
+        self._next_clip += 1
+        return self._next_clip - 1
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UnavailableError(f"session {self.id} is closing", "connect again")
+
+    async def _claim(self, take: int, *, load: bool = True) -> Take:
+        """The take, if it is pending and nobody else is deciding it."""
+        info = self.take_info(take)
+        if info.state is not TakeState.PENDING or take in self._deciding:
+            state = "being decided" if take in self._deciding else info.state.value
+            raise ConflictError(f"take {take} is {state}", "only a pending take can be accepted or discarded")
+        self._deciding.add(take)
+        if take in self._takes or not load:
+            return self._takes.get(take) or Take(take, 0, (), ())
+        try:
+            return await self._workers.run(self._store.load_take, take)
+        except BaseException:
+            self._deciding.discard(take)
+            raise
+
+    async def _drop(self, take: int, state: TakeState) -> None:
+        await self._workers.run(self._store.set_take_state, take, ClipState.DISCARDED)
+        self._takes.pop(take, None)
+        self._tell_take(replace(self._infos[take], state=state))
+
+    def _decide(self, take: int, accepted: bool) -> None:
+        decision = self._decisions.get(take)
+        if decision is not None and not decision.done():
+            decision.set_result(accepted)
+
+    async def _make_revision(self, make: Callable[..., Revision], *args: object) -> Revision:
+        """Make a revision off the loop and tell everyone, in one order. The caller holds `_writing`."""
+        revision = await self._workers.run(make, *args)
+        snapshot = self.memory.at(revision.number)
+        self._publish(RevisionMade(revision, snapshot, self.memory.can_undo, self.memory.can_redo))
+        return revision
+
+    def _tell_take(self, info: TakeInfo) -> None:
+        self._infos[info.number] = info
+        self._publish(TakeChanged(info))
+
+    def _publish(self, event: SessionEvent) -> None:
+        for subscriber in tuple(self._subscribers):
+            subscriber(event)
+
+
+def _never(_done: int, _total: int) -> None:
+    """This update is not watched and cannot be cancelled: it is short, and it was asked for."""
+
+
+def _as_generated(number: int, frame: RgbdFrame) -> tuple[GeneratedFrame, Camera]:
+    made = GeneratedFrame(number, frame.colour, frame.depth_m, frame.dynamic, frame.confidence)
+    return made, frame.camera
+
+
+def _shape(shape: ClipShape, spec: GenerateSpec) -> ClipShape:
+    return replace(shape, width=spec.width or shape.width, height=spec.height or shape.height)
+
+
+def _from_stored(info: StoredInfo) -> TakeInfo:
+    return TakeInfo(
+        info.number,
+        TakeState(info.state.value),
+        info.frames,
+        info.frames,
+        info.prompt,
+        info.seed,
+        info.generator,
+        info.base_revision,
+        info.fps,
+        info.width,
+        info.height,
+    )
