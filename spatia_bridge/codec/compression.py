@@ -70,7 +70,7 @@ _COMPRESS: dict[str, Callable[[bytes], bytes]] = {"zstd": compress_zstd, "gzip":
 _DECOMPRESS: dict[str, Callable[[bytes, int], bytes]] = {
     "zstd": _decompress_zstd,
     "gzip": _decompress_gzip,
-    "none": lambda data, _raw_size: bytes(data),
+    "none": lambda data, _raw_size: data,
 }
 
 
@@ -102,7 +102,7 @@ def decompress(name: str, data: bytes, raw_size: int, limit: int) -> bytes:
         raise CodecError(f"there is no compression {name!r}", f"use one of {', '.join(COMPRESSIONS)}")
     if not 0 <= raw_size <= limit:
         raise CodecError(f"the stated raw size is {raw_size} bytes, the limit here {limit}", "send smaller pieces")
-    raw = function(data, raw_size) if name != "none" or len(data) == raw_size else b""
+    raw = function(data, raw_size)
     if len(raw) != raw_size:
         raise CodecError(f"data is not of the stated {raw_size} bytes", _REMEDY)
     return raw

@@ -1,7 +1,7 @@
 """The chunk queue of one client: what differs between what it holds and the newest snapshot, sent against its credit.
 
-Nothing is queued but marks: a chunk that changes ten times while it waits is sent once, as it is then. The client's state is known
-by hash, so a chunk that changes and changes back costs nothing. When no mark is left, `Synced` says what the client holds.
+Nothing is queued but marks: a chunk that changes ten times while it waits is sent once, as it is then. What the client holds is
+known by hash, so a chunk that changes and changes back costs nothing. When no mark is left, `Synced` says what the client holds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -125,9 +125,7 @@ class ChunkQueue:
             data, compression = raw, Compression.NONE
         self.credit_bytes -= len(data)
         self._sent(index, chunk, first + count)
-        return msg.ChunkPart(
-            msg.ChunkIndex(*index), len(chunk), first, count, compression, len(raw), data, chunk.packed_hash
-        )
+        return msg.ChunkPart(msg.ChunkIndex(*index), len(chunk), first, count, compression, len(raw), data, chunk.packed_hash)
 
     def _count(self, chunk: Chunk, first: int) -> int:
         """How many points the next part has: coarse or fine, within the credit, no slivers; 0 = wait for credit."""

@@ -35,7 +35,8 @@ class Reassembler:
         if (fragment.id, fragment.part, fragment.parts) != expected or fragment.part >= fragment.parts:
             self._pieces, self._parts = [], 0
             raise InvalidInputError(
-                f"fragment {fragment.part} of {fragment.parts} of message {fragment.id} is out of order", "send fragments in order"
+                f"fragment {fragment.part} of {fragment.parts} of message {fragment.id} is out of order",
+                "send fragments in order",
             )
         self._pieces.append(fragment.data)
         self._size += len(fragment.data)

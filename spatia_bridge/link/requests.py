@@ -1,4 +1,4 @@
-"""One client message's body → the command it asks for. Pure translation with all checks; what needs the link's state is in `link`."""
+"""One client message's body → the command it asks for. Translation with all checks; what needs the link's state is in `link`."""
 
 from collections.abc import Callable
 from typing import Any

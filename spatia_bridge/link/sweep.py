@@ -19,8 +19,8 @@ class Sweep:
         """The command once the last view is in, else None.
 
         Raises:
-            InvalidInputError, CodecError, LimitExceededError: the view is refused, and with it the sweep: views up to and with the
-                last one are dropped, and the last one raises again so that its request is answered.
+            InvalidInputError, CodecError, LimitExceededError: the view is refused, and with it the sweep: its further views
+                are dropped, and the last one raises again so that its request is answered.
         """
         if self._refused:
             if seed.more:

@@ -4,6 +4,7 @@ Checking is cheap and done when the message arrives; decoding is not, and is lef
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -105,7 +106,7 @@ class PendingView:
             return np.ascontiguousarray(self._raw(image, np.uint8, 1)[:, :, 0] != 0)
         return np.asarray(decode_colour(image.data).any(axis=-1))
 
-    def _raw(self, image: msg.Image, dtype: npt.DTypeLike, channels: int) -> npt.NDArray[np.generic]:
+    def _raw(self, image: msg.Image, dtype: npt.DTypeLike, channels: int) -> npt.NDArray[Any]:
         """(H, W, channels), first row on top."""
         k = self.camera.intrinsics
         rows = np.frombuffer(image.data, dtype).reshape(k.height, k.width, channels)
@@ -150,7 +151,8 @@ def _check_image(image: msg.Image, camera: Camera, name: str) -> None:
     k = camera.intrinsics
     if (image.width, image.height) != (k.width, k.height):
         raise InvalidInputError(
-            f"{name} is {image.width}×{image.height}, its camera {k.width}×{k.height} pixels", "state the intrinsics of this image"
+            f"{name} is {image.width}×{image.height}, its camera {k.width}×{k.height} pixels",
+            "state the intrinsics of this image",
         )
     raw = _RAW_BYTES[name].get(image.format) if image.format is not None else None
     if raw is None and image.format not in _ENCODED[name]:

@@ -76,14 +76,14 @@ def protect(index: ChunkIndex, new: Chunk | None, head: Chunk | None, regions: t
 
 def merge(update: Update, base: Snapshot, head: Snapshot) -> dict[ChunkIndex, Chunk | None]:
     """The update's changes as they apply to the head. Costs O(points of the changed chunks)."""
-    new_regions = tuple(region for region in head.protected() if region not in base.protected())
     merged: dict[ChunkIndex, Chunk | None] = {}
     for index, new in update.changes.items():
         old, current = base.chunks.get(index), head.chunks.get(index)
         if current is not old:
             new = merge_chunk(old, new, current)
-        if new_regions:
-            new = protect(index, new, current, new_regions, head.voxel_size_m)
+        regions = head.protected_at(index)  # memory keeps this promise itself, whatever the update was told
+        if regions:
+            new = protect(index, new, current, regions, head.voxel_size_m)
         if new is not current and (new is None or current is None or new.record_hash != current.record_hash):
             merged[index] = new
     return merged

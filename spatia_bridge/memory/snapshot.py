@@ -84,6 +84,17 @@ class Snapshot:
         """The regions into which updates never write."""
         return self.locks + self.tombstones
 
+    def protected_at(self, index: ChunkIndex) -> tuple[Region, ...]:
+        """Those of the protected regions whose bounds meet a chunk's cube."""
+        side = CHUNK_SIDE * self.voxel_size_m * (1 << index.level)
+        low = np.array(index[1:]) * side
+        return tuple(
+            region
+            for region in self.protected()
+            for bounds in [region.bounds_world()]
+            if (bounds[0] <= low + side).all() and (bounds[1] >= low).all()
+        )
+
     def levels(self) -> frozenset[int]:
         """The grid levels that have chunks."""
         return frozenset(level for level, count in enumerate(self.chunks_per_level) if count)

@@ -5,8 +5,8 @@
     depth_000.png      16 bits, value × depth_scale_m = metres along the optical axis; 0 = none (sky, unsure, out of range)
     object_000.png     16 bits, 0 = static level, otherwise the number of an object; all frames have one or none has
 
-Poses are `world_from_camera` in this package's world (metres, x right, y down, z forward; gravity along +y). A folder may come from
-anywhere, so sizes are checked in the PNG headers before a pixel is decoded.
+Poses are `world_from_camera` in this package's world: metres, x right, y down, z forward, gravity along +y. A folder may come
+from anywhere, so sizes are checked in the PNG headers before a pixel is decoded.
 """
 
 import json
@@ -72,9 +72,7 @@ def load_capture(folder: Path | str) -> Capture:
     if not 1 <= len(entries) <= MAX_FRAMES:
         raise InvalidInputError(f"the capture has {len(entries)} frames", f"give 1 to {MAX_FRAMES}")
     with_objects = (folder / _file("object", 0)).exists()
-    frames = tuple(
-        _load_frame(folder, number, entry, intrinsics, scale_m, with_objects) for number, entry in enumerate(entries)
-    )
+    frames = tuple(_load_frame(folder, number, entry, intrinsics, scale_m, with_objects) for number, entry in enumerate(entries))
     return Capture(frames, *(str(manifest.get(key, "")) for key in ("name", "licence", "source")))
 
 
@@ -194,7 +192,8 @@ def _intrinsics(entry: dict[str, Any]) -> Intrinsics:
     width, height = _number(entry, "width"), _number(entry, "height")
     if width != int(width) or height != int(height):
         raise InvalidInputError(f"the image size is {width}×{height}", "state whole pixels")
-    return Intrinsics(*(_number(entry, key) for key in ("fx", "fy", "cx", "cy")), int(width), int(height))
+    fx, fy, cx, cy = (_number(entry, key) for key in ("fx", "fy", "cx", "cy"))
+    return Intrinsics(fx, fy, cx, cy, int(width), int(height))
 
 
 def _load_frame(
@@ -248,4 +247,4 @@ def _read_png(path: Path, intrinsics: Intrinsics, colour_type: int, bits: int) -
         raise InvalidInputError(f"{path.name} cannot be decoded", _REMEDY) from error
     if image is None or image.shape[:2] != (height, width):
         raise InvalidInputError(f"{path.name} cannot be decoded", _REMEDY)
-    return image
+    return np.asarray(image)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spatia_bridge.errors import ConflictError, NotFoundError, UnavailableError
 from spatia_bridge.export.base import Exporter, exporter
-from spatia_bridge.generation.base import ClipShape, Generator
+from spatia_bridge.generation.base import CancelToken, ClipShape, Generator
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.link.events import TakeInfo
 from spatia_bridge.memory import Revision, Snapshot
@@ -154,11 +154,13 @@ class SessionHost:
 
 
 async def _stream(exporter: Exporter, snapshot: Snapshot, engine: Engine, workers: Workers) -> AsyncIterator[bytes]:
-    """Run the exporter in a worker and hand over what it writes; it waits while the reader is slow."""
+    """Run the exporter in a worker and hand over what it writes; it waits for a slow reader, and stops if the reader leaves."""
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[bytes | None] = asyncio.Queue(EXPORT_PIECES)
+    left = CancelToken()
 
     def sink(data: bytes) -> None:
+        left.raise_if_cancelled()
         asyncio.run_coroutine_threadsafe(pieces.put(data), loop).result()
 
     async def write() -> None:
@@ -173,7 +175,10 @@ async def _stream(exporter: Exporter, snapshot: Snapshot, engine: Engine, worker
             yield piece
         await task
     finally:
-        while not task.done():  # the reader left early: let the writer run dry
-            await pieces.get()
+        left.cancel()
+        while not task.done():  # a writer that waits for room gets it, and then sees that nobody reads
+            while not pieces.empty():
+                pieces.get_nowait()
+            await asyncio.wait({task}, timeout=0.01)
         if not task.cancelled():
             task.exception()

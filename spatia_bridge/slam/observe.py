@@ -120,7 +120,7 @@ def _scatter(depth, mask, normals, pose, k, voxel_size, backdrop_range, max_leve
             direction = rotation @ (ray / length)
             for a in range(3):
                 normal[a] = normals[j, i, a]
-            cosine = float(min(max(-(normal @ ray) / length, 0.0), 1.0))
+            cosine = min(max(float(-(normal @ ray) / length), 0.0), 1.0)
             if not z * length < backdrop_range:
                 backdrop[n], cosine = True, 1.0
                 z = _backdrop_distance(origin, direction, backdrop_range) / length

@@ -1,4 +1,4 @@
-"""Sessions on disk: one folder each, with a SQLite journal and frame files. What was acknowledged survives kill -9 and power loss."""
+"""Sessions on disk: a folder each, with a SQLite journal and frame files. What was acknowledged outlives crash and power loss."""
 
 from spatia_bridge.store.clips import ClipKind, ClipState, TakeInfo
 from spatia_bridge.store.library import SessionInfo, SessionLibrary

@@ -1,7 +1,7 @@
 """Clips on disk: the seed's frames and the takes, each a folder of frame files that is whole before a row names it.
 
     clips/000001/0000.png      colour, lossless
-    clips/000001/0000.planes   msgpack map of zstd planes: depth (float16), dynamic, confidence (255ths), object_ids; those there are
+    clips/000001/0000.planes   msgpack map of zstd planes: depth_m (float16), dynamic, confidence (255ths), object_ids
 
 The rows hold each file's SHA-256, so a file that was damaged or swapped is an error, never a wrong picture.
 """
@@ -32,7 +32,7 @@ from spatia_bridge.codec.images import (
     encode_u8,
     encode_u16,
 )
-from spatia_bridge.errors import ConflictError, InvalidInputError, NotFoundError
+from spatia_bridge.errors import ConflictError, InvalidInputError, NotFoundError, StoreError
 from spatia_bridge.frames import GeneratedFrame, RgbdFrame, Take
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory.history import Cause, Revision
@@ -137,7 +137,7 @@ class ClipShelf:
         return tuple(self.load_frame(number, i) for i in range(info.frames))
 
     def load_frame(self, clip: int, number: int) -> RgbdFrame:
-        """One frame of a seed or a take, with its camera; depth is 0 everywhere where the clip has none. Errors as `load_take`."""
+        """One frame of a seed or a take, with its camera; depth is all 0 where the clip has none. Errors as `load_take`."""
         camera, _, time_secs, colour, planes = self._read_frame(clip, number)
         shape = (camera.intrinsics.height, camera.intrinsics.width)
         depth_m = planes.pop("depth_m", None)
@@ -148,7 +148,7 @@ class ClipShelf:
 
     def colour_png(self, clip: int, number: int) -> bytes:
         """One frame's PNG as it lies on the disk. Errors as `load_take`."""
-        return read_checked(self._path(clip) / f"{number:04}.png", self._frame_row(clip, number)[3])
+        return self._read_file(clip, self._path(clip) / f"{number:04}.png", self._frame_row(clip, number)[3])
 
     def take_info(self, number: int) -> TakeInfo:
         """What is known of a seed or a take, whatever its state.
@@ -218,19 +218,15 @@ class ClipShelf:
         rows: list[tuple[int, int, bytes]] = []
         with self._writing:
             self._check_free(number)
-            try:
+            # when this fails half way the folder stays: no row names it, so the next attempt or the next open removes it
+            with translated(self._database.what):
                 files = _frame_files(number, frames, cameras, rows)
-                with translated(self._database.what):
-                    publish_folder(self._folder / f".new-{number:06}", self._path(number), files)
-                with self._database.transaction() as connection:
-                    connection.execute("INSERT INTO clips VALUES (?, ?, 'pending', ?)", (number, kind.value, body))
-                    connection.executemany("INSERT INTO frames VALUES (?, ?, ?)", rows)
-                    count = self._database.session_row()["clips"] + 1
-                    self._database.touch_session_row(connection, clips=count)
-            except BaseException:
-                if self._database.row("SELECT 1 FROM clips WHERE number = ?", (number,)) is None:
-                    remove(self._path(number))
-                raise
+                publish_folder(self._folder / f".new-{number:06}", self._path(number), files)
+            with self._database.transaction() as connection:
+                connection.execute("INSERT INTO clips VALUES (?, ?, 'pending', ?)", (number, kind.value, body))
+                connection.executemany("INSERT INTO frames VALUES (?, ?, ?)", rows)
+                count = self._database.session_row()["clips"] + 1
+                self._database.touch_session_row(connection, clips=count)
 
     def _check_free(self, number: int) -> None:
         if self._database.row("SELECT 1 FROM clips WHERE number = ?", (number,)) is not None:
@@ -278,6 +274,7 @@ class ClipShelf:
             raise damaged(f"{self._database.what}: clip {clip} has lost frame {number}")
         what = f"{self._database.what}: frame {number} of clip {clip}"
         with parsed(what):
+            frame: list[Any]
             stated_clip, place, *frame = unseal(row[0], what)
             if (stated_clip, place) != (clip, number) or len(frame) != 5:
                 raise ValueError(f"it says that it is frame {place} of clip {stated_clip}")
@@ -286,13 +283,20 @@ class ClipShelf:
     def _read_frame(self, clip: int, number: int) -> tuple[Camera, int, float, npt.NDArray[np.uint8], dict[str, Any]]:
         own_number, plain, time_secs, png_hash, planes_hash = self._frame_row(clip, number)
         path = self._path(clip) / f"{number:04}"
-        png = read_checked(path.with_suffix(".png"), png_hash)
-        packed = read_checked(path.with_suffix(".planes"), planes_hash)
+        png = self._read_file(clip, path.with_suffix(".png"), png_hash)
+        packed = self._read_file(clip, path.with_suffix(".planes"), planes_hash)
         with parsed(f"frame file {path}"):
             camera = camera_from_plain(plain)
             size = (camera.intrinsics.width, camera.intrinsics.height)
             planes = {name: _DECODE_PLANE[name](data, *size) for name, data in msgpack.unpackb(packed).items()}
             return camera, own_number, time_secs, decode_colour(png), planes
+
+    def _read_file(self, clip: int, path: Path, sha256: bytes) -> bytes:
+        try:
+            return read_checked(path, sha256)
+        except StoreError:
+            self._with_frames(clip, self.take_info(clip).kind)  # discarded by another thread: that is the error to tell
+            raise
 
     def _load_generated(self, clip: int, number: int) -> tuple[Camera, GeneratedFrame]:
         camera, own_number, _, colour, planes = self._read_frame(clip, number)

@@ -35,8 +35,8 @@ class RevisionLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # What the process still holds is shared, not read again: snapshots from the archive then share chunks with the head,
-        # and regions stay the same objects, which is how merges compare them.
+        # What the process still holds is shared, not read again: snapshots from the archive then share chunks and regions with
+        # the head, which compares them by identity first.
         self._chunks: weakref.WeakValueDictionary[tuple[ChunkIndex, bytes], Chunk] = weakref.WeakValueDictionary()
         self._regions: weakref.WeakValueDictionary[int, Region] = weakref.WeakValueDictionary()
         self._region_ids: weakref.WeakKeyDictionary[Region, int] = weakref.WeakKeyDictionary()

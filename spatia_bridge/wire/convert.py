@@ -210,3 +210,11 @@ def parser(dataclass: type) -> Callable[[bytes], Any]:
             ) from error
 
     return parse
+
+
+def request_id_of(data: bytes) -> int:
+    """The request_id of a ClientMessage that could not be converted, so that its error finds back; 0 if that fails too."""
+    try:
+        return bridge_pb2.ClientMessage.FromString(data).request_id
+    except DecodeError:
+        return 0

@@ -3,6 +3,7 @@
 `vizdoom` is an optional extra and imported here only, when an engine is opened.
 """
 
+import contextlib
 import math
 import tempfile
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ _TABLE_STEPS = 8192
 _COLUMN_SHIFT = 0.25  # in the engine's own pixels
 _WARM_UP_TICS = 12  # the engine ignores the first inputs of an episode
 _MAX_SETTLE_TICS = 35
+_MAX_TURNS = 4
+_LITTER = "_vizdoom"  # an empty folder that the engine makes where it is started
 FIRST_ACTOR_LABEL = 2  # in the labels buffer 0 is walls, 1 floors and ceilings
 
 # Even light (by default it falls with distance, which no point memory can follow), no text over the picture.
@@ -74,7 +77,7 @@ def load_vizdoom() -> Any:
     try:
         import vizdoom
     except ImportError as error:
-        raise MissingDependencyError("rendering levels needs vizdoom", "pip install 'spatia-bridge[freedoom]'") from error
+        raise MissingDependencyError("rendering levels needs vizdoom", "pip install 'spatia-bridge[sample]'") from error
     return vizdoom
 
 
@@ -123,6 +126,7 @@ class Engine:
     ) -> None:
         self._vizdoom = load_vizdoom()
         self.intrinsics = engine_intrinsics(fov_deg, *size)
+        self._litter = None if Path(_LITTER).exists() else Path(_LITTER).resolve()
         self._folder = tempfile.TemporaryDirectory(prefix="spatia-freedoom-")
         self._game = self._vizdoom.DoomGame()
         try:
@@ -167,15 +171,16 @@ class Engine:
     def __enter__(self) -> "Engine":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
         """End the engine's process and remove its folder; may be called again."""
         self._game.close()
         self._folder.cleanup()
+        if self._litter is not None:
+            with contextlib.suppress(OSError):
+                self._litter.rmdir()
 
     def _variable(self, name: str) -> float:
         return float(self._game.get_game_variable(getattr(self._vizdoom.GameVariable, name)))
@@ -183,22 +188,26 @@ class Engine:
     def look_from(self, x: float, y: float, angle_deg: float) -> View:
         """Stand on the floor at (x, y), whole map units, look along the angle (to 1/65536 turn), take the picture.
 
+        The engine goes anywhere, into walls too: `walk.check_walkable` says whether a player could.
+
         Raises:
-            InvalidInputError: the player does not fit there.
-            UnavailableError: the engine stopped.
+            UnavailableError: the engine stopped, or did not go there.
         """
-        turn = (angle_deg - self._variable("ANGLE") + 180.0) % 360.0 - 180.0
-        steps = round(turn * _ANGLE_STEPS / 360.0)
         self._game.send_game_command(f"warp {round(x)} {round(y)}")
-        # The engine cuts the angle to whole steps, so ask for a little more; and it counts right turns as positive.
-        self._advance(-(steps + math.copysign(0.25, steps)) * 360.0 / _ANGLE_STEPS if steps else 0.0)
+        for _ in range(_MAX_TURNS):  # one turn may end a step beside its aim
+            turn = (angle_deg - self._variable("ANGLE") + 180.0) % 360.0 - 180.0
+            steps = round(turn * _ANGLE_STEPS / 360.0)
+            # The engine cuts a turn to whole steps, so ask for a little more; and it counts right turns as positive.
+            self._advance(-(steps + math.copysign(0.25, steps)) * 360.0 / _ANGLE_STEPS if steps else 0.0)
+            if not steps:
+                break
         for _ in range(_MAX_SETTLE_TICS):  # after a change of height the eye glides to its place
             self._advance(0.0)
             if abs(self._variable("CAMERA_POSITION_Z") - self._variable("POSITION_Z") - VIEW_HEIGHT_UNITS) < 1e-3:
                 break
         view = self._view()
         if math.hypot(view.pose.x - round(x), view.pose.y - round(y)) > 0.01:
-            raise InvalidInputError(f"the player cannot stand at ({x:.0f}, {y:.0f})", "move the walk away from walls")
+            raise UnavailableError(f"the engine did not go to ({x:.0f}, {y:.0f})", "start it again")
         return view
 
     def _advance(self, turn_right_deg: float) -> None:

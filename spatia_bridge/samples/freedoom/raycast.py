@@ -106,12 +106,46 @@ def _crossings(slope, view_lines, columns, column, distance, which, side):  # ty
 
 
 @numba.njit(cache=True)
+def _take_planes(  # type: ignore[no-untyped-def]
+    sector, z, passed, top, bottom, floor, ceiling, floor_sky, ceiling_sky, fy, cy, depth, surface
+):
+    """Rows that meet the sector's floor or ceiling before distance z get their depth; returns the rows that are left."""
+    while bottom > top and floor[sector] < 0.0 and -floor[sector] * fy <= z * (bottom - 0.5 - cy):
+        bottom -= 1
+        if not floor_sky[sector]:
+            depth[bottom] = max(passed, -floor[sector] * fy / (bottom + 0.5 - cy))
+            surface[bottom] = 1 + 2 * sector
+    while bottom > top and ceiling[sector] > 0.0 and ceiling[sector] * fy <= z * (cy - top - 0.5):
+        if not ceiling_sky[sector]:
+            depth[top] = max(passed, ceiling[sector] * fy / (cy - top - 0.5))
+            surface[top] = 2 + 2 * sector
+        top += 1
+    return top, bottom
+
+
+@numba.njit(cache=True)
+def _take_wall(  # type: ignore[no-untyped-def]
+    low, high, open_sky, z, number, top, bottom, fy, cy, depth, surface
+):
+    """Rows that meet a line's parts below `low` or above `high` get depth z; returns the rows that pass between."""
+    while bottom > top and (cy - bottom + 0.5) * z < low * fy:
+        bottom -= 1
+        depth[bottom] = z
+        surface[bottom] = number + (0 if low == np.inf else 1)
+    while bottom > top and (cy - top - 0.5) * z > high * fy:
+        if not open_sky:
+            depth[top] = z
+            surface[top] = number + 2
+        top += 1
+    return top, bottom
+
+
+@numba.njit(cache=True)
 def _cast_columns(  # type: ignore[no-untyped-def]
     view_lines, columns, front, back, masked_line, floor, ceiling, floor_sky, ceiling_sky,
     fx, fy, cx, cy, depth, surface, masked,
 ):  # fmt: skip
     height, width = depth.shape
-    walls = 1 + 2 * floor.shape[0]
     lines = view_lines.shape[0]
     distance, which, side = np.empty(lines), np.empty(lines, np.int32), np.empty(lines, np.int8)
     for i in range(width):
@@ -122,27 +156,15 @@ def _cast_columns(  # type: ignore[no-untyped-def]
             near, far = (front[line], back[line]) if side[n] == 0 else (back[line], front[line])
             if near < 0:
                 continue  # the back of a solid wall: the camera is outside the level
-            while bottom > top and floor[near] < 0.0 and -floor[near] * fy <= z * (bottom - 0.5 - cy):
-                bottom -= 1
-                if not floor_sky[near]:
-                    depth[bottom, i] = max(passed, -floor[near] * fy / (bottom + 0.5 - cy))
-                    surface[bottom, i] = 1 + 2 * near
-            while bottom > top and ceiling[near] > 0.0 and ceiling[near] * fy <= z * (cy - top - 0.5):
-                if not ceiling_sky[near]:
-                    depth[top, i] = max(passed, ceiling[near] * fy / (cy - top - 0.5))
-                    surface[top, i] = 2 + 2 * near
-                top += 1
-            opening_low = floor[far] if far >= 0 else np.inf
-            opening_high = ceiling[far] if far >= 0 else np.inf
-            while bottom > top and -(bottom - 0.5 - cy) * z < opening_low * fy:
-                bottom -= 1
-                depth[bottom, i] = z
-                surface[bottom, i] = walls + 3 * line + (0 if far < 0 else 1)
-            while bottom > top and (cy - top - 0.5) * z > opening_high * fy:
-                if not (ceiling_sky[near] and ceiling_sky[far]):  # between two skies there is only sky
-                    depth[top, i] = z
-                    surface[top, i] = walls + 3 * line + 2
-                top += 1
+            top, bottom = _take_planes(
+                near, z, passed, top, bottom, floor, ceiling, floor_sky, ceiling_sky, fy, cy, depth[:, i], surface[:, i]
+            )
+            low, high, open_sky = np.inf, np.inf, False
+            if far >= 0:
+                low, high = floor[far], ceiling[far]
+                open_sky = ceiling_sky[near] and ceiling_sky[far]  # between two skies there is only sky
+            number = 1 + 2 * floor.shape[0] + 3 * line
+            top, bottom = _take_wall(low, high, open_sky, z, number, top, bottom, fy, cy, depth[:, i], surface[:, i])
             if masked_line[line]:
                 for j in range(top, bottom):
                     if masked[j, i] == 0.0:

@@ -82,8 +82,8 @@ def brightened(frame: RgbdFrame, gamma: float, levels: int = 256) -> RgbdFrame:
     if gamma < 1.0 or levels not in (32, 64, 128, 256):
         raise InvalidInputError(f"gamma {gamma}, {levels} levels", "use a gamma from 1 and 32, 64, 128 or 256 levels")
     width = 256 // levels
-    table = np.rint(255.0 * (np.arange(256) / 255.0) ** (1.0 / gamma)).astype(np.int64)
-    table = (table // width * width + width // 2).astype(np.uint8)
+    bright = np.rint(255.0 * (np.arange(256) / 255.0) ** (1.0 / gamma)).astype(np.int64)
+    table: npt.NDArray[np.uint8] = (bright // width * width + width // 2).astype(np.uint8)
     return RgbdFrame(
         camera=frame.camera,
         colour=table[frame.colour],

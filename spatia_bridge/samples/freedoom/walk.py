@@ -56,7 +56,7 @@ def closed_walk(corners: Sequence[Waypoint], frames: int) -> tuple[Waypoint, ...
 
 
 def _catmull_rom(knots: npt.NDArray[np.float64], winding_deg: float) -> npt.NDArray[np.float64]:
-    """A centripetal-free (uniform) Catmull-Rom loop through knots (N, 3); the third column gains `winding_deg` a lap."""
+    """A Catmull-Rom loop through knots (N, 3), sampled densely; the third column gains `winding_deg` a lap."""
     lap = np.array([0.0, 0.0, winding_deg])
     ring = np.vstack([knots[-1] - lap, knots, knots[0] + lap, knots[1] + lap])
     t = np.linspace(0.0, 1.0, _SAMPLES_PER_LEG, endpoint=False)[:, None]

@@ -1,0 +1,421 @@
+"""The live link from the client's side: typed requests, the mirror of memory, what the session is doing."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import grpc
+
+from spatia_bridge.client import views
+from spatia_bridge.client.faults import from_message, from_rpc, from_status
+from spatia_bridge.client.mirror import PointMirror
+from spatia_bridge.client.sessions import open_channel
+from spatia_bridge.errors import CancelledError, ProtocolError, SpatiaError, UnavailableError
+from spatia_bridge.frames import RgbdFrame
+from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.geometry.conventions import Engine
+from spatia_bridge.geometry.trajectory import Trajectory
+from spatia_bridge.link import axes
+from spatia_bridge.link import messages as msg
+from spatia_bridge.link.events import Stage
+from spatia_bridge.memory.regions import Region
+from spatia_bridge.wire.rpc import BRIDGE, methods
+
+DEFAULT_CREDIT_BYTES = 4 << 20
+MAX_EVENTS = 10_000  # that an `events` iterator nobody reads keeps; then the oldest go
+_EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
+_CHUNK_BODIES = (msg.ChunkPart, msg.ChunksRemoved, msg.Synced)
+
+
+class BridgeClient:
+    """One live link. Geometry goes in and out in the server's frame (OpenCV axes, metres); on the wire it is the engine's.
+
+        async with await BridgeClient.connect("127.0.0.1:50051", "level-1") as client:
+            await client.seed([frame])
+            await client.synced()
+
+    Every request raises the server's domain error; every method raises UnavailableError once the link is gone.
+
+    Attributes:
+        welcome: what the server said at first.
+        mirror: the points, complete and verified at every `synced`; hand it to the next `connect` to resume.
+        revision: the newest that the server told of.
+        takes, progress: the newest news by take and by job.
+        recording: how the camera path stands.
+        live: the newest live projection.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, engine: Engine, mirror: PointMirror, auto_credit: bool) -> None:
+        self._channel = channel
+        self._convention = engine.convention
+        self._auto_credit = auto_credit
+        self.mirror = mirror
+        self.welcome = msg.Welcome()
+        self.revision = msg.Revision()
+        self.takes: dict[int, msg.Take] = {}
+        self.progress: dict[int, msg.Progress] = {}
+        self.recording = msg.Recording()
+        self.live: msg.LiveProjection | None = None
+        self.pongs = 0
+        self._failures: dict[int, SpatiaError] = {}
+        self._frames: dict[int, list[msg.TakeFrame]] = {}
+        self._answers: dict[int, asyncio.Future[msg.Done]] = {}
+        self._listeners: list[tuple[deque[msg.ServerBody], asyncio.Event]] = []
+        self._changed = asyncio.Condition()
+        self._requests = 1
+        self._sending = asyncio.Lock()
+        self._ended: SpatiaError | None = None
+        method = methods(BRIDGE)["Connect"]
+        self._parse, self._serialise = method.parse_response, method.serialise
+        self._stream: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(method.path, bytes, bytes)(None)
+        self._reader: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def connect(
+        cls,
+        address: str,
+        session: str,
+        *,
+        engine: Engine = Engine.OPENCV,
+        create: bool = True,
+        mirror: PointMirror | None = None,
+        token: str = "",
+        credit_bytes: int = DEFAULT_CREDIT_BYTES,
+        auto_credit: bool = True,
+        push_frames: bool = False,
+        compressions: Sequence[msg.Compression] = (msg.Compression.ZSTD, msg.Compression.GZIP),
+        name: str = "python",
+        protocol_version: int = msg.PROTOCOL_VERSION,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> "BridgeClient":
+        """Open the stream, say hello, return once welcome.
+
+        Args:
+            mirror: of an earlier link to the same session: only what changed since comes.
+            auto_credit: give credit back as chunk parts are applied; otherwise call `grant`.
+        Raises:
+            UnavailableError: no server there; any domain error: the server refuses.
+        """
+        mirror = mirror or PointMirror()
+        client = cls(open_channel(address, credentials), engine, mirror, auto_credit)
+        hello = msg.Hello(
+            protocol_version,
+            name,
+            engine,
+            session,
+            create,
+            token,
+            mirror.resume(),
+            tuple(compressions),
+            credit_bytes,
+            push_frames,
+        )
+        try:
+            await client._send(msg.ClientMessage(1, hello))
+            await client._read_welcome()
+        except BaseException:
+            await client.close()
+            raise
+        client._reader = asyncio.create_task(client._read())
+        return client
+
+    # ------------------------------------------------------------------------------------------------------- requests
+
+    async def pose(self, camera: Camera, time_secs: float) -> None:
+        """The camera is here; not answered."""
+        await self._send(msg.ClientMessage(0, msg.PoseUpdate(axes.client_camera(camera, self._convention, time_secs))))
+
+    async def record(self, on: bool) -> None:
+        await self.request(msg.Record(on))
+
+    async def seed(self, frames: Sequence[RgbdFrame]) -> int:
+        """Make these views part of memory; the revision made. Colour and depth arrive bit for bit."""
+        sent = [await asyncio.to_thread(views.view_of, frame, self._convention) for frame in frames]
+        return await self.seed_views(sent)
+
+    async def seed_views(self, sent: Sequence[msg.View]) -> int:
+        """As `seed`, with views as an engine would send them."""
+        for view in sent[:-1]:
+            await self._send(msg.ClientMessage(0, msg.Seed(view, more=True)))
+        return (await self.request(msg.Seed(sent[-1] if sent else None))).revision
+
+    async def generate(
+        self,
+        prompt: str = "",
+        *,
+        seed: int = 0,
+        generator: str = "",
+        trajectory: Trajectory | None = None,
+        clips: int = 0,
+        auto_accept: bool = False,
+        size: tuple[int, int] = (0, 0),
+    ) -> int:
+        """Start a job along the trajectory, or along what was recorded; its number."""
+        sent = None
+        if trajectory is not None:
+            timed = zip(trajectory.cameras, trajectory.times_secs, strict=True)
+            sent = msg.Trajectory(tuple(axes.client_camera(camera, self._convention, time) for camera, time in timed))
+        body = msg.Generate(prompt, seed, generator, sent, clips, auto_accept, *size)
+        return (await self.request(body)).job
+
+    async def wait_job(self, job: int) -> msg.Progress:
+        """Until the job is done; its last progress.
+
+        Raises:
+            CancelledError: it was cancelled; any domain error: it failed by that.
+        """
+
+        def over() -> bool:
+            return job in self._failures or self._stage(job) in (Stage.DONE, Stage.CANCELLED)
+
+        await self.until(over)
+        if job in self._failures:
+            raise self._failures[job]
+        if self._stage(job) is Stage.CANCELLED:
+            raise CancelledError(f"job {job} was cancelled")
+        return self.progress[job]
+
+    async def cancel(self) -> None:
+        await self.request(msg.Cancel())
+
+    async def accept(self, take: int) -> int:
+        """Fold a take into memory; the revision made."""
+        return (await self.request(msg.Accept(take))).revision
+
+    async def discard(self, take: int) -> None:
+        await self.request(msg.Discard(take))
+
+    async def remove(self, region: Region) -> int:
+        """Delete what is inside and keep it empty; the revision made."""
+        return (await self.request(msg.Edit(remove=axes.client_region(region, self._convention)))).revision
+
+    async def lock(self, region: Region) -> int:
+        """Protect what is inside; the revision made."""
+        return (await self.request(msg.Edit(lock=axes.client_region(region, self._convention)))).revision
+
+    async def unlock(self, number: int) -> int:
+        """Lift the lock at this 0-based place; the revision made."""
+        return (await self.request(msg.Edit(unlock=number))).revision
+
+    async def undo(self) -> int:
+        return (await self.request(msg.Undo())).revision
+
+    async def redo(self) -> int:
+        return (await self.request(msg.Redo())).revision
+
+    async def live_view(self, on: bool, size: tuple[int, int] = (0, 0), max_rate_hz: float = 0.0, depth: bool = False) -> None:
+        """Ask for memory under this client's camera as it moves; projections come as events and in `live`."""
+        await self.request(msg.LiveView(on, *size, max_rate_hz, depth))
+
+    async def fetch_frames(self, take: int, first: int = 0, count: int = 0, depth: bool = False) -> list[msg.TakeFrame]:
+        """The frames of a take that are done, from `first` on, count 0 = all; encoded (see `views.colour_of`)."""
+        request_id = self._next_request()
+        self._frames[request_id] = []
+        try:
+            await self.request(msg.FetchFrames(take, first, count, depth), request_id)
+            return self._frames[request_id]
+        finally:
+            del self._frames[request_id]
+
+    async def grant(self, credit_bytes: int) -> None:
+        """Let the server send so many bytes of chunk data more."""
+        await self._send(msg.ClientMessage(0, msg.Credit(credit_bytes)))
+
+    async def ping(self) -> None:
+        """There and back."""
+        before = self.pongs
+        await self._send(msg.ClientMessage(0, msg.Ping(before + 1)))
+        await self.until(lambda: self.pongs > before)
+
+    async def request(self, body: msg.ClientBody, request_id: int = 0) -> msg.Done:
+        """Send any request and wait for its answer; raises what the server answers."""
+        request_id = request_id or self._next_request()
+        answer: asyncio.Future[msg.Done] = asyncio.get_running_loop().create_future()
+        self._answers[request_id] = answer
+        try:
+            await self._send(msg.ClientMessage(request_id, body))
+            return await answer
+        finally:
+            del self._answers[request_id]
+
+    # ----------------------------------------------------------------------------------------------------------- news
+
+    async def synced(self, revision: int | None = None) -> msg.Synced:
+        """Until the mirror holds that revision or a later one (None = the newest told of), verified."""
+        wanted = self.revision.number if revision is None else revision
+
+        def reached() -> bool:
+            return self.mirror.clean and self.mirror.synced is not None and self.mirror.synced.revision >= wanted
+
+        await self.until(reached)
+        assert self.mirror.synced is not None
+        return self.mirror.synced
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Until the condition holds; it is looked at after every message."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: condition() or self._ended is not None)
+        if not condition():
+            raise self._gone()
+
+    async def events(self) -> AsyncIterator[msg.ServerBody]:
+        """Everything the server tells from now on, chunks left out, until the link ends."""
+        queue: deque[msg.ServerBody] = deque(maxlen=MAX_EVENTS)
+        listener = (queue, asyncio.Event())
+        self._listeners.append(listener)
+        try:
+            while True:
+                while queue:
+                    yield queue.popleft()
+                if self._ended is not None:
+                    return
+                listener[1].clear()
+                await listener[1].wait()
+        finally:
+            self._listeners.remove(listener)
+
+    # ------------------------------------------------------------------------------------------------------------ end
+
+    async def close(self) -> None:
+        """Leave. The session goes on; what was asked for but not answered may or may not be done."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
+        self._stream.cancel()
+        await self._channel.close(None)
+        await self._end(UnavailableError("the link was closed", "connect again"))
+
+    async def __aenter__(self) -> "BridgeClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # --------------------------------------------------------------------------------------------------------- inside
+
+    def _next_request(self) -> int:
+        self._requests += 1
+        return self._requests
+
+    def _stage(self, job: int) -> Stage | None:
+        return self.progress[job].stage if job in self.progress else None
+
+    def _gone(self) -> SpatiaError:
+        assert self._ended is not None
+        return type(self._ended)(self._ended.message, self._ended.remedy)
+
+    async def _send(self, message: msg.ClientMessage) -> None:
+        if self._ended is not None:
+            raise self._gone()
+        try:
+            async with self._sending:  # gRPC takes one write at a time
+                await self._stream.write(self._serialise(message))
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            raise await self._why() from error
+
+    async def _why(self) -> SpatiaError:
+        """What ended the stream: its last message if that is still to be read, else its status."""
+        if self._reader is not None:
+            await asyncio.wait([self._reader])
+            return self._gone()
+        try:
+            await self._read_welcome()
+        except SpatiaError as error:
+            return error
+        return UnavailableError("the stream ended", "connect again")
+
+    async def _read_welcome(self) -> None:
+        message = await self._next()
+        if message is None:
+            raise UnavailableError("the server ended the stream before its welcome", "check the server's log")
+        if isinstance(message.body, msg.Error):
+            raise from_message(message.body)
+        if not isinstance(message.body, msg.Welcome):
+            raise ProtocolError("the server's first message is no welcome", "is this a spatia-bridge server?")
+        self.welcome = message.body
+        self.revision = message.body.revision or msg.Revision()
+        self.recording = message.body.recording or msg.Recording()
+        self.takes.update({take.number: take for take in message.body.takes})
+        self.mirror.apply(message.body)
+
+    async def _next(self) -> msg.ServerMessage | None:
+        try:
+            data: Any = await self._stream.read()
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+        if data is _EOF:
+            code = await self._stream.code()
+            if code is not grpc.StatusCode.OK:
+                raise from_status(code, await self._stream.details(), await self._stream.trailing_metadata())
+            return None
+        message: msg.ServerMessage = self._parse(data)
+        return message
+
+    async def _read(self) -> None:
+        ended: SpatiaError = UnavailableError("the server ended the stream", "connect again and resume")
+        try:
+            while (message := await self._next()) is not None:
+                await self._take(message)
+                async with self._changed:
+                    self._changed.notify_all()
+        except SpatiaError as error:
+            ended = error
+        finally:
+            await self._end(ended)
+
+    async def _end(self, error: SpatiaError) -> None:
+        if self._ended is None:
+            self._ended = error
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(self._gone())
+        for _, something in self._listeners:
+            something.set()
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _take(self, message: msg.ServerMessage) -> None:
+        body, request_id = message.body, message.request_id
+        if isinstance(body, _CHUNK_BODIES):
+            self.mirror.apply(body)
+            if isinstance(body, msg.ChunkPart) and self._auto_credit:
+                await self.grant(len(body.data))
+            return
+        answer = self._answers.get(request_id)
+        if isinstance(body, msg.Done):
+            if answer is not None and not answer.done():
+                answer.set_result(body)
+        elif isinstance(body, msg.Error):
+            error = from_message(body)
+            if body.fatal:
+                raise error
+            if body.job:
+                self._failures[body.job] = error
+            if answer is not None and not answer.done():
+                answer.set_exception(error)
+        elif isinstance(body, msg.TakeFrame) and request_id in self._frames:
+            self._frames[request_id].append(body)
+        self._note(body)
+
+    def _note(self, body: msg.ServerBody | None) -> None:
+        """Keep the newest news and pass it on."""
+        if body is None:
+            return
+        if isinstance(body, msg.Revision):
+            self.revision = body
+        elif isinstance(body, msg.Space):
+            self.mirror.apply(body)
+        elif isinstance(body, msg.Take):
+            self.takes[body.number] = body
+        elif isinstance(body, msg.Progress):
+            self.progress[body.job] = body
+        elif isinstance(body, msg.Recording):
+            self.recording = body
+        elif isinstance(body, msg.LiveProjection):
+            self.live = body
+        elif isinstance(body, msg.Pong):
+            self.pongs = body.nonce
+        for queue, something in self._listeners:
+            queue.append(body)
+            something.set()

@@ -1,0 +1,85 @@
+"""Management calls of a server."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from spatia_bridge.client.faults import from_rpc
+from spatia_bridge.geometry.conventions import Engine
+from spatia_bridge.link import management as mgmt
+from spatia_bridge.wire.rpc import MAX_MESSAGE_BYTES, SESSIONS, methods
+
+CHANNEL_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+]
+
+
+def open_channel(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
+    """A channel with this protocol's limits; credentials None = plain text."""
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
+    return grpc.aio.secure_channel(address, credentials, CHANNEL_OPTIONS)
+
+
+class SessionsClient:
+    """Lists, makes, deletes and exports sessions. Every method raises the server's domain errors, UnavailableError without one.
+
+    async with SessionsClient("127.0.0.1:50051") as sessions: print(await sessions.list())
+    """
+
+    def __init__(self, address: str, *, token: str = "", credentials: grpc.ChannelCredentials | None = None) -> None:
+        self._channel = open_channel(address, credentials)
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._methods = methods(SESSIONS)
+
+    async def list(self) -> tuple[mgmt.SessionInfo, ...]:
+        response: mgmt.ListSessionsResponse = await self._call("ListSessions", mgmt.ListSessionsRequest())
+        return response.sessions
+
+    async def create(self, session_id: str, title: str = "") -> mgmt.SessionInfo:
+        """Raises ConflictError when it exists, InvalidInputError for a bad id."""
+        response: mgmt.CreateSessionResponse = await self._call("CreateSession", mgmt.CreateSessionRequest(session_id, title))
+        return response.session or mgmt.SessionInfo()
+
+    async def get(self, session_id: str) -> mgmt.GetSessionResponse:
+        """With all revisions and takes. Raises NotFoundError."""
+        response: mgmt.GetSessionResponse = await self._call("GetSession", mgmt.GetSessionRequest(session_id))
+        return response
+
+    async def delete(self, session_id: str) -> None:
+        """For good. Raises NotFoundError, and ConflictError while clients are connected to it."""
+        await self._call("DeleteSession", mgmt.DeleteSessionRequest(session_id))
+
+    async def export(
+        self, session_id: str, format: str, engine: Engine = Engine.OPENCV, revision: int = 0
+    ) -> AsyncIterator[bytes]:
+        """The file's bytes in order, in the engine's axes and units; revision 0 = the head. Raises NotFoundError."""
+        method = self._methods["ExportSession"]
+        call = self._channel.unary_stream(method.path, bytes, bytes)
+        request = method.serialise(mgmt.ExportSessionRequest(session_id, format, engine, revision))
+        try:
+            async for data in call(request, metadata=self._metadata):
+                yield method.parse_response(data).data
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+
+    async def close(self) -> None:
+        await self._channel.close(None)
+
+    async def __aenter__(self) -> "SessionsClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _call(self, name: str, request: Any) -> Any:
+        method = self._methods[name]
+        call = self._channel.unary_unary(method.path, bytes, bytes)
+        try:
+            return method.parse_response(await call(method.serialise(request), metadata=self._metadata))
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error

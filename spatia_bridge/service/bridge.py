@@ -1,0 +1,74 @@
+"""`Bridge.Connect`: bytes of the stream ↔ messages of a `Connection`."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import grpc
+
+from spatia_bridge.errors import SpatiaError, UnavailableError
+from spatia_bridge.link.messages import ClientMessage, Error
+from spatia_bridge.service import status
+from spatia_bridge.session.connection import Connection, domain_error
+from spatia_bridge.session.host import SessionHost
+from spatia_bridge.wire.convert import parser, request_id_of, serialise
+from spatia_bridge.wire.rpc import MAX_MESSAGE_BYTES
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+_parse = parser(ClientMessage)
+_log = logging.getLogger(__name__)
+
+
+class BridgeService:
+    """Serves the live link of all clients of a host."""
+
+    def __init__(self, host: SessionHost, token: str = "") -> None:
+        self._host = host
+        self._token = token
+        self._connections: set[Connection] = set()
+
+    async def connect(self, requests: AsyncIterator[bytes], context: Context) -> None:
+        """One client, from its first message to the end of its stream."""
+        connection = Connection(self._host, token=self._token, max_message_bytes=MAX_MESSAGE_BYTES)
+        self._connections.add(connection)
+        reader = asyncio.create_task(_read(requests, connection))
+        try:
+            while (message := await connection.next_message()) is not None:
+                await context.write(serialise(message))  # waits for flow control: nothing is buffered here
+                if isinstance(message.body, Error) and message.body.fatal:
+                    _set_status(context, message.body)
+        finally:
+            reader.cancel()
+            connection.close()
+            self._connections.discard(connection)
+
+    def end_all(self) -> None:
+        """Tell every client that the server goes."""
+        for connection in tuple(self._connections):
+            connection.end(UnavailableError("the server is shutting down", "connect again when it is back, and resume"))
+
+
+async def _read(requests: AsyncIterator[bytes], connection: Connection) -> None:
+    """Feed the connection until the client half-closes or breaks off."""
+    try:
+        async for data in requests:
+            try:
+                message = _parse(data)
+            except SpatiaError as error:
+                connection.refuse(request_id_of(data), error)
+            else:
+                await connection.receive(message)
+        await connection.finish()
+    except (grpc.aio.UsageError, grpc.RpcError):
+        connection.close()
+    except Exception as error:
+        connection.end(domain_error(error))
+
+
+def _set_status(context: Context, error: Error) -> None:
+    """The stream's status repeats its last message, for clients that only look at that."""
+    raised = SpatiaError(error.message, error.remedy)
+    raised.code = error.code
+    context.set_trailing_metadata(status.trailing_metadata(raised))
+    context.set_code(status.status_code(error.code))
+    context.set_details(error.message)

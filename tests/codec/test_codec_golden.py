@@ -1,0 +1,63 @@
+"""The layout on the wire and on the disk does not drift. To change one on purpose, raise its version and run the maker again."""
+
+import json
+
+import numpy as np
+import pytest
+import zstandard
+
+from spatia_bridge.codec import chunks, images
+from spatia_bridge.geometry import morton
+from spatia_bridge.memory.record import RECORD
+from tests.golden import make_chunks
+
+FILES = {path.name: path.read_bytes() for path in make_chunks.FOLDER.iterdir() if path.name in make_chunks.golden_files()}
+HASHES = json.loads(FILES["chunk_hashes.json"])
+
+
+def test_all_golden_files_are_there():
+    assert FILES.keys() == make_chunks.golden_files().keys()
+
+
+@pytest.mark.parametrize("name", ["chunk_records.bin", "chunk_packed.bin", "chunk_hashes.json"])
+def test_what_is_hashed_is_the_same_to_the_byte(name):
+    assert make_chunks.golden_files()[name] == FILES[name]
+
+
+@pytest.mark.parametrize("name", ["chunk_disk.bin", "depth_plane.bin", "u16_plane.bin", "mask_plane.bin"])
+def test_header_and_raw_bytes_are_the_same_under_any_zstd(name):
+    made = make_chunks.golden_files()[name]
+    assert made[:16] == FILES[name][:16]
+    assert zstandard.decompress(made[16:]) == zstandard.decompress(FILES[name][16:])
+
+
+def test_golden_bytes_are_read():
+    chunk = chunks.decode_records(make_chunks.INDEX, FILES["chunk_disk.bin"], bytes.fromhex(HASHES["record_hash"]))
+    assert chunk.records.tobytes() == FILES["chunk_records.bin"]
+    assert chunk.packed() == FILES["chunk_packed.bin"]
+    depth = make_chunks.golden_depth()
+    assert (images.decode_depth(FILES["depth_plane.bin"], 7, 5) == depth).all()
+    assert (images.decode_depth_png16(FILES["depth_png16.png"], 7, 5) == depth).all()
+    ids = images.decode_u16(FILES["u16_plane.bin"], 7, 5)
+    assert ids[4, 6] == 34 * 1871 and (images.decode_mask(FILES["mask_plane.bin"], 7, 5) == (ids % 3 == 0)).all()
+    assert (images.decode_colour(FILES["colour.png"])[..., 1] == ids >> 8).all()
+
+
+def test_the_record_lies_as_its_docstring_says():
+    rows = np.frombuffer(FILES["chunk_records.bin"], np.uint8).reshape(-1, 16)
+    fields = np.frombuffer(FILES["chunk_records.bin"], RECORD)
+    for offset, name in (
+        (0, "xyz"),
+        (3, "footprint"),
+        (4, "rgb"),
+        (7, "confidence"),
+        (8, "normal"),
+        (10, "weight"),
+        (11, "flags"),
+    ):
+        part = fields[name].reshape(len(rows), -1)
+        assert (rows[:, offset : offset + part.shape[1]] == part).all()
+    assert (rows[:, 12] + rows[:, 13].astype(int) * 256 == fields["object_id"]).all()
+    assert (rows[:, 14] + rows[:, 15].astype(int) * 256 == fields["last_seen"]).all()
+    codes = morton.encode(fields["xyz"] >> 2)
+    assert (np.sort(codes)[morton.stratified_order(len(codes))] == codes).all()
