@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from spatia_bridge.client import views
-from spatia_bridge.client.faults import from_message, from_rpc, from_status
+from spatia_bridge.client.faults import from_message, from_rpc
 from spatia_bridge.client.mirror import PointMirror
 from spatia_bridge.client.sessions import open_channel
 from spatia_bridge.errors import CancelledError, ProtocolError, SpatiaError, UnavailableError
@@ -345,9 +345,6 @@ class BridgeClient:
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error) from error
         if data is _EOF:
-            code = await self._stream.code()
-            if code is not grpc.StatusCode.OK:
-                raise from_status(code, await self._stream.details(), await self._stream.trailing_metadata())
             return None
         message: msg.ServerMessage = self._parse(data)
         return message

@@ -35,16 +35,13 @@ def from_message(error: Error) -> SpatiaError:
 
 
 def from_rpc(error: grpc.aio.AioRpcError) -> SpatiaError:
-    """The error of a failed call."""
-    return from_status(error.code(), error.details(), error.trailing_metadata())
-
-
-def from_status(code: grpc.StatusCode, details: str | None, metadata: Any) -> SpatiaError:
-    """The error as the server's trailing metadata has it, else what gRPC's status comes down to."""
+    """The error of a failed call: as the server's trailing metadata has it, else what gRPC's status comes down to."""
+    metadata: Any = error.trailing_metadata()
     found = dict(metadata or ())
     if "spatia-code" in found and "spatia-message-bin" in found:
         return raised(_text(found["spatia-code"]), _text(found["spatia-message-bin"]), _text(found.get("spatia-remedy-bin", b"")))
-    return _BY_STATUS.get(code, SpatiaError)(details or code.name, "check the server's address, and that it runs")
+    kind = _BY_STATUS.get(error.code(), SpatiaError)
+    return kind(error.details() or error.code().name, "check the server's address, and that it runs")
 
 
 def _text(value: str | bytes) -> str:

@@ -1,6 +1,7 @@
 """Text and panels on uint8 (H, W, 3) RGB canvases, with the typeface that OpenCV carries."""
 
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,8 +40,8 @@ def write(image: ColourImage, text: str, at: tuple[int, int], size: int, colour:
     if not text:
         return at[0]
     # PUT_TEXT_ALIGN_LEFT with a wrap as wide as can be: a caption is one line
-    (x, _), _ = cv2.putText(image, text, at, colour, _font(), size, weight, 0, (0, 1 << 20))
-    return int(x)
+    end: Any = cv2.putText(image, text, at, colour, _font(), size, weight, 0, (0, 1 << 20))[0]
+    return int(np.ravel(end)[0])
 
 
 def write_right(image: ColourImage, text: str, at: tuple[int, int], size: int, colour: Colour = QUIET) -> None:
@@ -61,5 +62,5 @@ def mark_unknown(colour: ColourImage, coverage: Mask) -> ColourImage:
     """A projection with striped violet where memory has nothing, so that it is not mistaken for a dark wall."""
     rows, columns = np.indices(coverage.shape, sparse=True)
     stripes: npt.NDArray[np.bool_] = (rows + columns) // 6 % 3 == 0
-    unknown = np.where(stripes[..., None], np.uint8(UNKNOWN_STRIPE), np.uint8(UNKNOWN))
+    unknown = np.where(stripes[..., None], np.array(UNKNOWN_STRIPE, np.uint8), np.array(UNKNOWN, np.uint8))
     return np.where(coverage[..., None], colour, unknown)

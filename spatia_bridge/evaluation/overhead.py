@@ -21,7 +21,7 @@ ABOVE_EYE_M = 0.15  # what stands higher than this above the nearest part of the
 SUPERSAMPLING = 2
 MARGIN = 0.06  # of the picture, on each side
 REACH = 2.5  # in diagonals of the path's bounds: what lies further out (sky, backdrop) does not set the picture's scale
-MIN_REACH_M = 4.0
+MIN_REACH_M = 10.0
 _CELL_PIXELS = 16  # the cut is worked out once a cell of so many pixels
 _SHADE_M = 2.5  # a metre count over which what lies deeper gets darker
 _PAST: Colour = ACCENT
@@ -164,6 +164,6 @@ def draw_camera(plan: Plan, image: ColourImage, path: Sequence[Camera], now: int
     cv2.fillPoly(glow, [triangle], TEXT, cv2.LINE_AA, 4)
     image = np.asarray(cv2.addWeighted(glow, 0.4, image, 0.6, 0), np.uint8)
     cv2.polylines(image, [triangle], True, TEXT, 1, cv2.LINE_AA, 4)
-    centre = (int(round(places[now][0] * 16)), int(round(places[now][1] * 16)))
+    centre = [int(at) for at in np.rint(places[now] * 16)]
     cv2.circle(image, centre, 4 * 16, _PAST, -1, cv2.LINE_AA, 4)
     return image

@@ -90,7 +90,8 @@ def _compose(shot: Shot, above: ColourImage, shots: int) -> ColourImage:
         _panel_title(image, x, title, hint)
         x += panel.shape[1] + _GAP
     base = _TITLE_BAR + height + 23
-    left = f"clip {shot.clip} of {shot.clips}  ·  frame {shot.number + 1} of {shots}  ·  memory fills {shot.covered:.0%} of this view"
+    place = f"clip {shot.clip} of {shot.clips}  ·  frame {shot.number + 1} of {shots}"
+    left = f"{place}  ·  memory fills {shot.covered:.0%} of this view"
     write(image, left, (_GAP, base), 14)
     memory = f"revision {shot.memory.revision}  ·  {shot.memory.points:,} points"
     write_right(image, memory, (total - _GAP, base), 14)

@@ -47,5 +47,4 @@ def export_file(path: Path, exporter: Exporter, snapshot: Snapshot, engine: Engi
     with atomic_file(path) as temporary:
         with temporary.open("wb") as file:
             exporter.write(snapshot, engine, file.write, progress)
-        size = temporary.stat().st_size
-    return size
+        return temporary.stat().st_size

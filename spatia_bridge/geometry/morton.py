@@ -1,5 +1,7 @@
 """Morton (Z-order) codes of voxels within a chunk: 6 bits an axis, x in the lowest bit of each triple."""
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,9 +25,14 @@ def stratified_order(count: int) -> npt.NDArray[np.int64]:
     Applied to points sorted by Morton code it makes level of detail a prefix: the first n/2^k points are about every 2^k-th along
     the Z-order curve.
     """
-    bits = max(int(count - 1).bit_length(), 1) if count else 1
+    reversed_ranks = _bit_reversed(max(int(count - 1).bit_length(), 1) if count else 1)
+    return reversed_ranks[reversed_ranks < count]
+
+
+@functools.lru_cache(maxsize=20)  # one a power of two
+def _bit_reversed(bits: int) -> npt.NDArray[np.int64]:
     ranks = np.arange(1 << bits, dtype=np.int64)
     reversed_ranks = np.zeros_like(ranks)
     for bit in range(bits):
         reversed_ranks |= ((ranks >> bit) & 1) << (bits - 1 - bit)
-    return reversed_ranks[reversed_ranks < count]
+    return reversed_ranks

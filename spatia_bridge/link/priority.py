@@ -130,7 +130,7 @@ class Backlog:
         centres, radii = np.take(self._centres, rows, axis=1), self._radii[rows]
         eye = np.zeros(3) if self._camera is None else self._camera.position_world
         squared = np.einsum("ij,ij->j", centres, centres) - 2 * (eye @ centres) + eye @ eye
-        distances = np.maximum(np.sqrt(np.maximum(squared, 0)) - radii, 0)
+        distances = np.sqrt(np.maximum(squared, 0)) - radii
         if self._camera is not None:
             distances[~spheres_in_view(self._camera, centres, radii)] += _OUT_OF_VIEW_M
         return np.asarray(distances)

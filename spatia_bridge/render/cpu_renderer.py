@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from functools import cache, partial
 
 import numpy as np
-import numpy.typing as npt
 
 from spatia_bridge.frames import Projection
 from spatia_bridge.geometry.camera import Camera
@@ -17,11 +16,9 @@ from spatia_bridge.render import kernels, splat
 from spatia_bridge.render.cull import TableCache, select
 from spatia_bridge.render.renderer import ProjectionVideo
 
-BANDS_PER_WORKER = 4  # so that a busy band (a near wall below, sky above) does not keep the others waiting
+BANDS_PER_WORKER = 2  # so that a busy band (a near wall below, sky above) does not keep the others waiting
 MIN_BAND_ROWS = 16
 SCRATCH_KEPT = 4
-
-Planes = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.uint32]]
 
 
 @cache
@@ -43,7 +40,7 @@ class CpuRenderer:
 
     def __init__(self) -> None:
         self._tables = TableCache()
-        self._scratch: list[Planes] = []
+        self._scratch: list[kernels.Cells] = []
         self._lock = threading.Lock()
 
     def project(self, base: Snapshot, cameras: Sequence[Camera]) -> ProjectionVideo:
@@ -58,11 +55,12 @@ class CpuRenderer:
         depth = np.empty((k.height, k.width), np.float32)
         coverage = np.empty((k.height, k.width), np.bool_)
         confidence = np.empty((k.height, k.width), np.uint8)
-        with self._planes(k.height, k.width) as planes:
+        rows, width = table.addresses[seen.rows], k.width
+        with self._cells(kernels.cells_needed(k.height, k.width)) as cells:
 
             def draw(band: tuple[int, int]) -> None:
                 kernels.splat_band(
-                    table.addresses[seen.rows],
+                    rows,
                     seen.takes,
                     seen.radius_m,
                     seen.camera_from_quarters,
@@ -71,29 +69,29 @@ class CpuRenderer:
                     seen.camera_from_world,
                     lens,
                     splat.FOOTPRINT_VOXELS,
-                    band,
-                    *planes,
+                    *band,
+                    width,
+                    cells,
                 )
-                kernels.resolve_band(*planes, band, colour, depth, coverage, confidence)
+                kernels.resolve_band(cells, *band, colour, depth, coverage, confidence)
 
-            # list() re-raises what a band raised; the table, and with it the records, lives until all bands are done
+            # list() raises what a band raised; the table, and with it the records, lives until all bands are done
             list(_workers().map(draw, _bands(k.height)))
         return Projection(camera, colour, depth, coverage, confidence)
 
     @contextmanager
-    def _planes(self, height: int, width: int) -> Iterator[Planes]:
-        """Buffers (H, W) of this size for one call, reused: fresh pages would cost more than drawing into them."""
+    def _cells(self, count: int) -> Iterator[kernels.Cells]:
+        """Scratch for one call, reused by later ones: fresh pages would cost more than drawing into them."""
         with self._lock:
-            fitting = [i for i, planes in enumerate(self._scratch) if planes[0].shape == (height, width)]
-            planes = self._scratch.pop(fitting[-1]) if fitting else None
-        if planes is None:
-            shape = (height, width)
-            planes = (np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.uint32))
+            fitting = [i for i, cells in enumerate(self._scratch) if len(cells) == count]
+            cells = self._scratch.pop(fitting[-1]) if fitting else None
+        if cells is None:
+            cells = np.empty(count, kernels.CELL)
         try:
-            yield planes
+            yield cells
         finally:
             with self._lock:
-                self._scratch = [*self._scratch, planes][-SCRATCH_KEPT:]
+                self._scratch = [*self._scratch, cells][-SCRATCH_KEPT:]
 
 
 def _bands(height: int) -> list[tuple[int, int]]:

@@ -193,7 +193,9 @@ def _in_frustum(centre: Floats, half: Floats, reach: Floats, camera: Camera) -> 
     planes /= np.linalg.norm(planes[:, :3], axis=1, keepdims=True)
     box_radius = half @ np.abs(planes[:, :3] @ pose[:3, :3]).T
     distance = centre @ planes[:, :3].T + planes[:, 3]
-    return np.asarray((distance + box_radius + reach[:, None] >= -ROUNDING * np.abs(centre).max(axis=1, keepdims=True)).all(axis=1))
+    return np.asarray(
+        (distance + box_radius + reach[:, None] >= -ROUNDING * np.abs(centre).max(axis=1, keepdims=True)).all(axis=1)
+    )
 
 
 def _matrices(table: ChunkTable, rows: Integers, camera: Camera) -> npt.NDArray[np.float32]:

@@ -99,11 +99,11 @@ class BridgeServer:
 
     # ------------------------------------------------------------------------------------------------------ handlers
 
-    def _bridge_handlers(self) -> grpc.GenericRpcHandler[bytes, bytes]:
+    def _bridge_handlers(self) -> "grpc.GenericRpcHandler[bytes, bytes]":
         connect = grpc.stream_stream_rpc_method_handler(self._bridge.connect)  # bytes: unreadable ones are answered too
         return grpc.method_handlers_generic_handler(BRIDGE, {"Connect": connect})
 
-    def _sessions_handlers(self) -> grpc.GenericRpcHandler[bytes, bytes]:
+    def _sessions_handlers(self) -> "grpc.GenericRpcHandler[bytes, bytes]":
         service = SessionsService(self._host)
         functions: dict[str, Callable[[Any], Any]] = {
             "ListSessions": service.list_sessions,

@@ -91,52 +91,41 @@ def _normals(depth, fx, fy, cx, cy):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _backdrop_distance(origin, direction, radius):  # type: ignore[no-untyped-def]
-    """How far along the unit direction the shell of this radius around the world's origin is; from outside, the radius itself."""
-    b = origin @ direction
-    c = origin @ origin - radius * radius
-    return -b + np.sqrt(b * b - c) if c < 0 else radius
-
-
-@_jit
 def _scatter(depth, mask, normals, pose, k, voxel_size, backdrop_range, max_level, max_stretch):  # type: ignore[no-untyped-def]
     """For every usable pixel: packed voxel key, place within the voxel, footprint and cosine, backdrop."""
     height, width = depth.shape
     fx, fy, cx, cy = k
-    rotation, origin = np.ascontiguousarray(pose[:3, :3]), np.ascontiguousarray(pose[:3, 3])
     keys = np.full(height * width, -1, np.int64)
     places = np.zeros((height * width, 3), np.float32)
     shapes = np.zeros((height * width, 2), np.float32)
     backdrop = np.zeros(height * width, np.bool_)
-    ray, normal = np.empty(3), np.empty(3)
+    ox, oy, oz = pose[0, 3], pose[1, 3], pose[2, 3]
     for j in range(height):
         for i in range(width):
-            n = j * width + i
             if not mask[j, i]:
                 continue
-            z = np.float64(depth[j, i])
-            ray[0], ray[1], ray[2] = (i + 0.5 - cx) / fx, (j + 0.5 - cy) / fy, 1.0
-            length = np.sqrt(ray @ ray)
-            direction = rotation @ (ray / length)
-            for a in range(3):
-                normal[a] = normals[j, i, a]
-            cosine = min(max(float(-(normal @ ray) / length), 0.0), 1.0)
-            if not z * length < backdrop_range:
+            n, z = j * width + i, np.float64(depth[j, i])
+            x, y = (i + 0.5 - cx) / fx, (j + 0.5 - cy) / fy
+            length = np.sqrt(x * x + y * y + 1.0)
+            cosine = min(max(-(normals[j, i, 0] * x + normals[j, i, 1] * y + normals[j, i, 2]) / length, 0.0), 1.0)
+            dx = pose[0, 0] * x + pose[0, 1] * y + pose[0, 2]
+            dy = pose[1, 0] * x + pose[1, 1] * y + pose[1, 2]
+            dz = pose[2, 0] * x + pose[2, 1] * y + pose[2, 2]
+            if not z * length < backdrop_range:  # where the ray meets the shell around the world's origin
+                b, c = (ox * dx + oy * dy + oz * dz) / length, ox * ox + oy * oy + oz * oz - backdrop_range * backdrop_range
+                z = ((-b + np.sqrt(b * b - c)) if c < 0 else backdrop_range) / length
                 backdrop[n], cosine = True, 1.0
-                z = _backdrop_distance(origin, direction, backdrop_range) / length
             spacing = z * 2.0 / (fx + fy)
             level = min(max(int(np.rint(np.log2(spacing / voxel_size))), 0), max_level)
             side = voxel_size * 2.0**level
-            key = np.int64(level)
-            for a in range(3):
-                p = (origin[a] + direction[a] * z * length) / side
-                v = int(np.floor(p)) - int(np.floor(origin[a] / side))
-                if not -_HALF <= v < _HALF:
-                    key = np.int64(-1)
-                    break
-                key = (key << _BITS) | (v + _HALF)
-                places[n, a] = p - np.floor(p)
-            keys[n] = key
+            px, py, pz = (ox + dx * z) / side, (oy + dy * z) / side, (oz + dz * z) / side
+            vx = np.int64(np.floor(px)) - np.int64(np.floor(ox / side))
+            vy = np.int64(np.floor(py)) - np.int64(np.floor(oy / side))
+            vz = np.int64(np.floor(pz)) - np.int64(np.floor(oz / side))
+            if max(abs(vx), abs(vy), abs(vz)) >= _HALF:
+                continue
+            keys[n] = (((level << _BITS | (vx + _HALF)) << _BITS) | (vy + _HALF)) << _BITS | (vz + _HALF)
+            places[n, 0], places[n, 1], places[n, 2] = px - np.floor(px), py - np.floor(py), pz - np.floor(pz)
             stretch = 1.0 / cosine if cosine * max_stretch > 1.0 else max_stretch
             shapes[n, 0] = max(spacing * stretch / side, 1.0)
             shapes[n, 1] = cosine

@@ -44,6 +44,8 @@ def translated(what: str) -> Iterator[None]:
     except sqlite3.Error as error:
         primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the higher bits only say where it happened
         raise StoreError(f"{what}: {error}", _SQLITE_REMEDIES.get(primary, _RETRY)) from error
+    except UnicodeDecodeError as error:  # text in a damaged database, or SQLite's own message about it
+        raise StoreError(f"{what}: database disk image is malformed ({error})", _RESTORE) from error
     except OSError as error:
         raise StoreError(f"{what}: {error}", _OS_REMEDIES.get(error.errno or 0, _RETRY)) from error
 

@@ -46,15 +46,8 @@ def test_golden_bytes_are_read():
 def test_the_record_lies_as_its_docstring_says():
     rows = np.frombuffer(FILES["chunk_records.bin"], np.uint8).reshape(-1, 16)
     fields = np.frombuffer(FILES["chunk_records.bin"], RECORD)
-    for offset, name in (
-        (0, "xyz"),
-        (3, "footprint"),
-        (4, "rgb"),
-        (7, "confidence"),
-        (8, "normal"),
-        (10, "weight"),
-        (11, "flags"),
-    ):
+    offsets = {"xyz": 0, "footprint": 3, "rgb": 4, "confidence": 7, "normal": 8, "weight": 10, "flags": 11}
+    for name, offset in offsets.items():
         part = fields[name].reshape(len(rows), -1)
         assert (rows[:, offset : offset + part.shape[1]] == part).all()
     assert (rows[:, 12] + rows[:, 13].astype(int) * 256 == fields["object_id"]).all()

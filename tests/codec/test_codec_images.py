@@ -128,6 +128,10 @@ def test_grey_alpha_palette_and_16_bit_become_8_bit_rgb():
     assert codec.decode_colour(palette).tolist() == [[[9, 8, 7], [1, 2, 3]]]
 
 
+def png_of_countless_chunks() -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + png(4, 4, b"")[8:33] + png_chunk(b"teSt", b"") * 70_000 + png_chunk(b"IEND", b"")
+
+
 def exif(orientation: int) -> bytes:
     return b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01" + struct.pack(">HH", orientation, 0) + bytes(4)
 
@@ -137,9 +141,8 @@ def test_an_orientation_tag_does_not_turn_the_image():
     plain = codec.encode_jpeg(colour)
     body = b"Exif\0\0" + exif(6)
     tagged = plain[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + plain[2:]
-    assert cv2.imdecode(np.frombuffer(tagged, np.uint8), cv2.IMREAD_COLOR).shape[:2] == (64, 32), (
-        "the tag is one that OpenCV obeys"
-    )
+    obeyed = cv2.imdecode(np.frombuffer(tagged, np.uint8), cv2.IMREAD_COLOR)
+    assert obeyed.shape[:2] == (64, 32), "OpenCV obeys this tag"
     assert (codec.decode_colour(tagged) == codec.decode_colour(plain)).all()
     plain = codec.encode_png(colour)
     assert (codec.decode_colour(plain[:33] + png_chunk(b"eXIf", exif(6)) + plain[33:]) == colour).all()
@@ -178,10 +181,7 @@ BOMBS = {
     "text": b"no image at all",
     "png with no IHDR": b"\x89PNG\r\n\x1a\n" + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b""),
     "png with no IDAT": b"\x89PNG\r\n\x1a\n" + png(4, 4, b"")[8:33] + png_chunk(b"IEND", b""),
-    "png of countless chunks": b"\x89PNG\r\n\x1a\n"
-    + png(4, 4, b"")[8:33]
-    + png_chunk(b"teSt", b"") * 70_000
-    + png_chunk(b"IEND", b""),
+    "png of countless chunks": png_of_countless_chunks(),
     "jpeg of nothing": b"\xff\xd8\xff\xd9",
     "jpeg of countless scans": codec.encode_jpeg(picture())[:-2] + b"\xff\xda\0\x08\1\1\0\0\x3f\0\0" * 200 + b"\xff\xd9",
 }

@@ -20,7 +20,7 @@ def eye_at(x, z, y=0.0):
     return Camera(intrinsics(), se3.from_parts(np.eye(3), (x, y, z)))
 
 
-def block(x, y, z, colour, count=400, side=0.3):
+def block(x, y, z, colour, count=6000, side=0.3):
     rng = np.random.default_rng(1)
     points = np.array([x, y, z]) + rng.uniform(-side, side, (count, 3)) * (1, 0.01, 1)
     return points, np.tile(np.uint8([colour]), (count, 1))

@@ -20,7 +20,7 @@ def random_snapshot(count=5000):
 
 
 def rows(data: bytes) -> np.ndarray:
-    head, body = data.split(b"end_header\n", 1)
+    _, body = data.split(b"end_header\n", 1)
     return np.frombuffer(body, np.dtype([("xyz", "<f4", 3), ("rgba", "u1", 4)]))
 
 

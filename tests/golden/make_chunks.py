@@ -30,9 +30,8 @@ def golden_chunk(index: ChunkIndex = INDEX, points: int = 101) -> Chunk:
     i = np.arange(points)
     voxel = (i * 40_503 + 12_345) % 64**3
     records = np.zeros(points, RECORD)
-    records["xyz"] = np.stack([voxel % 64, voxel // 64 % 64, voxel // 4096], axis=1) * 4 + np.stack(
-        [i % 4, i // 4 % 4, i // 16 % 4], 1
-    )
+    corner = np.stack([voxel % 64, voxel // 64 % 64, voxel // 4096], axis=1) * 4
+    records["xyz"] = corner + np.stack([i % 4, i // 4 % 4, i // 16 % 4], axis=1)
     records["footprint"], records["confidence"] = 100 + i % 50, 255 - i
     records["rgb"] = np.stack([i * 7 % 256, i * 11 % 256, i * 13 % 256], axis=1)
     records["normal"] = np.stack([i * 3 % 256, i * 5 % 256], axis=1)

@@ -1,4 +1,4 @@
-"""Whatever the interleaving of revisions, credits, pulls, moves of the camera and reconnects: once drained, the mirror is memory."""
+"""Whatever the order of revisions, credits, pulls, moves of the camera and reconnects: once drained, the mirror is memory."""
 
 from hypothesis import settings
 from hypothesis import strategies as st

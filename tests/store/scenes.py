@@ -30,7 +30,7 @@ def commit(memory: Memory, seed: int, cause: Cause = Cause.SEED, clip: int = 0, 
 
 def camera(seed: int = 0, width: int = WIDTH, height: int = HEIGHT) -> Camera:
     rng = np.random.default_rng(seed)
-    pose = se3.look_at(rng.normal(size=3), rng.normal(size=3) + [0, 0, 9])
+    pose = se3.look_at(rng.normal(size=3), rng.normal(size=3) + np.array([0, 0, 9]))
     return Camera(Intrinsics.from_vertical_fov(1.1, width, height), pose)
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,7 @@ def test_a_discarded_take_keeps_its_row_and_loses_its_frames(store):
     store.put_take(take(1))
     store.set_take_state(1, ClipState.DISCARDED)
     assert not list((store.folder / "clips").iterdir())
+    assert store._database.rows("SELECT * FROM frames") == []
     assert store.take_info(1).state is ClipState.DISCARDED and store.next_clip_number() == 2
     for call in (lambda: store.load_take(1), lambda: store.load_frame(1, 0), lambda: store.colour_png(1, 0)):
         with pytest.raises(NotFoundError, match="discarded"):
@@ -138,8 +140,6 @@ def test_a_damaged_frame_file_is_named(store, name, damage):
 
 
 def test_a_full_disk_leaves_no_half_take(store, monkeypatch):
-    from pathlib import Path
-
     real, written = Path.write_bytes, []
 
     def write(self, data):

@@ -1,4 +1,3 @@
-import multiprocessing
 import sqlite3
 import subprocess
 import sys
@@ -6,9 +5,30 @@ import sys
 import pytest
 
 from spatia_bridge.errors import ConflictError, InvalidInputError, NotFoundError, StoreError, VersionMismatchError
-from spatia_bridge.store import SessionLibrary, SessionStore
+from spatia_bridge.store import SessionLibrary, SessionStore, durable
 from tests.store.scenes import commit, take
 
+SECOND_WRITER = """
+import pathlib, sys
+from spatia_bridge.errors import ConflictError
+from spatia_bridge.store import SessionLibrary
+try:
+    SessionLibrary(pathlib.Path(sys.argv[1])).open("s")
+except ConflictError as error:
+    print(error)
+"""
+CREATOR = """
+import pathlib, sys
+from spatia_bridge.errors import ConflictError
+from spatia_bridge.store import SessionLibrary
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    SessionLibrary(pathlib.Path(sys.argv[1])).create("s").close()
+    print("made")
+except ConflictError:
+    print("refused")
+"""
 BAD_IDS = ["", ".", "..", "../x", "a/b", "A", "-a", "_a", "a b", "ä", "a" * 65, "a\n", "a\0", ".new-x", "/tmp/x", "a\\b"]
 
 
@@ -64,33 +84,22 @@ def test_two_writers_are_refused_in_one_process_and_in_two(library):
             library.open("s")
         with pytest.raises(ConflictError, match="already open"):
             library.delete("s")
-        code = (
-            "import sys, pathlib\nfrom spatia_bridge.store import SessionLibrary\nfrom spatia_bridge.errors import ConflictError\n"
-            "try: SessionLibrary(pathlib.Path(sys.argv[1])).open('s')\nexcept ConflictError as error: print(error)"
+        other = subprocess.run(
+            [sys.executable, "-c", SECOND_WRITER, str(library.root)], capture_output=True, text=True, check=True
         )
-        other = subprocess.run([sys.executable, "-c", code, str(library.root)], capture_output=True, text=True, check=True)
         assert "already open for writing" in other.stdout
     library.open("s").close()
 
 
-def _create(root, results):
-    try:
-        SessionLibrary(root).create("s").close()
-        results.put("made")
-    except ConflictError:
-        results.put("refused")
-
-
 def test_of_many_processes_that_create_a_session_one_does(library):
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    workers = [context.Process(target=_create, args=(library.root, results)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    outcomes = sorted(results.get(timeout=60) for _ in workers)
-    for worker in workers:
-        worker.join()
-    assert outcomes == ["made", "refused", "refused"]
+    command = [sys.executable, "-c", CREATOR, str(library.root)]
+    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) for _ in range(3)]
+    for racer in racers:
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    assert sorted(racer.communicate()[0] for racer in racers) == ["made\n", "refused\n", "refused\n"]
     assert not library.list()[0].problem
 
 
@@ -147,8 +156,6 @@ def test_a_folder_that_cannot_be_written_is_a_store_error(tmp_path):
 
 def test_a_session_deleted_while_it_is_opened_is_not_found(library, monkeypatch):
     library.create("s").close()
-    from spatia_bridge.store import durable
-
     real = durable.fcntl.flock
 
     def late(descriptor, how):

@@ -1,0 +1,1 @@
+"""Generators: projection, references and a prompt in, frames out. Backends are entry points of `spatia_bridge.generators`."""

@@ -1,0 +1,1 @@
+"""From pictures alone: depth, the direction of gravity, scale."""

@@ -1,0 +1,300 @@
+"""What a view shows, as coarse cells: a few hundred numbers that can be compared with those of any other view.
+
+A view's depth is sampled on a grid of about 64 × 36 pixels. A sample at depth z stands for s = z · (angle between samples) metres of
+surface; it falls into a cell of side `cell_side_m` · 2^L with the least L at which the side is SAMPLES_ACROSS · s or more, so that a
+cell always holds several samples and what is far costs no more cells than it has samples. Only what the depth image itself shows
+becomes a cell: what is occluded is not seen.
+
+Views from different distances meet on different levels, so a frame's cells also count for the cells that contain them, up to
+LEVELS_UP levels: a surface crosses about four of the eight children of a cell, so a cell is worth the sum of its children's values
+over four. A cell's value is how well the frame shows it: samples seen over FULL_SAMPLES, at most 1. Seen at a grazing angle, cut by
+the image's edge or half hidden, it holds fewer samples. A mean normal tells the two sides of a thin wall apart.
+"""
+
+import zlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from spatia_bridge.errors import CodecError, InvalidInputError
+from spatia_bridge.frames import MIN_DEPTH_M, DepthImage, Mask
+from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.memory.chunk import MAX_LEVEL
+
+VOXELS_A_CELL = 32  # a good side for a memory's cells, in its level 0 voxels: about 1/14 of the depth that set the voxel size
+SAMPLES_A_VIEW = 64 * 36
+SAMPLES_ACROSS = 2.5
+FULL_SAMPLES = 4
+LEVELS_UP = 3
+MAX_CELLS = 2048  # a frame; noise must not make it more
+FULL_VALUE = 127
+NATIVE = 128  # the bit beside the value: samples fell into this very cell, it does not only contain cells that have some
+BACKDROP_RANGE_M = 1000.0  # what is further, infinity included, lies on a sphere of this radius, as in memory
+
+_AXIS_BITS = 20
+_HALF = 1 << (_AXIS_BITS - 1)
+_AXIS_MASK = (1 << _AXIS_BITS) - 1
+_LEVEL_SHIFT = 3 * _AXIS_BITS
+_HEADER_BYTES = 8
+_MAGIC = b"SBCV\x01\x00"
+_PLANES = 10  # bytes of a cell: key 8, value 1, normal 1
+_REMEDY = "index the frame again"
+
+Keys = npt.NDArray[np.uint64]
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+_jit = numba.njit(cache=True, nogil=True)
+
+
+class Shown(NamedTuple):
+    """The cells that a view's samples fall into, in the order of their keys.
+
+    Attributes:
+        keys: uint64 (N,): level in the highest 4 bits, then x, y, z in 20 bits each, plus 2^19.
+        samples: int64 (N,).
+        normals: float32 (N, 3), sums of the samples' unit normals, world frame, towards the camera.
+    """
+
+    keys: Keys
+    samples: npt.NDArray[np.int64]
+    normals: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class FrameCells:
+    """How well a frame shows which cells.
+
+    Attributes:
+        keys: uint64 (N,), strictly increasing, N ≤ MAX_CELLS; see `Shown`.
+        values: uint8 (N,), 1 … FULL_VALUE, plus NATIVE.
+        normals: uint8 (N,), octahedral, 4 bits an axis.
+    """
+
+    keys: Keys
+    values: Bytes
+    normals: Bytes
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def to_bytes(self) -> bytes:
+        """Eight bytes of header, then one zlib stream of ten planes of N bytes: eight of the gaps between keys, low byte first, values,
+        normals, each as differences modulo 256. The header is "SBCV", version 1, a zero and N as a little-endian u16."""
+        planes = np.empty((_PLANES, len(self)), np.uint8)
+        gaps = np.diff(self.keys, prepend=np.uint64(0))
+        planes[:8] = gaps.astype("<u8").view(np.uint8).reshape(-1, 8).T
+        planes[8], planes[9] = self.values, self.normals
+        planes[8:, 1:] -= planes[8:, :-1].copy()
+        return _MAGIC + len(self).to_bytes(2, "little") + zlib.compress(planes.tobytes(), 6)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "FrameCells":
+        """Read what `to_bytes` wrote. Nothing larger than MAX_CELLS cells is ever allocated.
+
+        Raises:
+            CodecError: truncated, corrupt, or of another version.
+        """
+        if len(data) < _HEADER_BYTES or data[:6] != _MAGIC:
+            raise CodecError(f"cells begin with {data[:8]!r}", _REMEDY)
+        count = int.from_bytes(data[6:8], "little")
+        if count > MAX_CELLS:
+            raise CodecError(f"cells state that they are {count}, at most {MAX_CELLS} are allowed", _REMEDY)
+        planes = np.frombuffer(_inflate(data[_HEADER_BYTES:], _PLANES * count), np.uint8).reshape(_PLANES, count)
+        gaps = np.ascontiguousarray(planes[:8].T).view("<u8").ravel()
+        keys = np.cumsum(gaps, dtype=np.uint64)
+        values, normals = (np.cumsum(planes[row], dtype=np.uint8) for row in (8, 9))
+        if (keys[1:] <= keys[:-1]).any() or ((values & FULL_VALUE) == 0).any():
+            raise CodecError("cells are out of order or empty", _REMEDY)
+        return cls(keys, values, normals)
+
+
+def _inflate(data: bytes, size: int) -> bytes:
+    """A zlib stream of exactly this many bytes and nothing after it."""
+    stream = zlib.decompressobj()
+    try:
+        raw = stream.decompress(data, size + 1)
+    except zlib.error as error:
+        raise CodecError(f"cells cannot be decompressed: {error}", _REMEDY) from error
+    if len(raw) != size or not stream.eof or stream.unused_data:
+        raise CodecError(f"cells decompress to {len(raw)} bytes, or not to their end; expected {size}", _REMEDY)
+    return raw
+
+
+def shown_cells(camera: Camera, depth_m: DepthImage, usable: Mask | None, cell_side_m: float) -> Shown:
+    """The cells that a view shows. Cost: O(1), whatever the image's size.
+
+    Args:
+        depth_m: float32 (H, W), planar depth in metres; +inf is backdrop; 0, negative and NaN are nothing.
+        usable: bool (H, W), the pixels to believe; None = all.
+        cell_side_m: of level 0.
+    Raises:
+        InvalidInputError: an image of another size than the camera's.
+    """
+    k = camera.intrinsics
+    for name, image in (("depth", depth_m), ("usable mask", usable)):
+        if image is not None and image.shape != (k.height, k.width):
+            raise InvalidInputError(f"{name} has shape {image.shape}, the camera {(k.height, k.width)}", "make them equal")
+    scale = min(1.0, (SAMPLES_A_VIEW / (k.width * k.height)) ** 0.5)
+    columns, rows = _centres(k.width, scale), _centres(k.height, scale)
+    depth = depth_m[np.ix_(rows, columns)].astype(np.float32)
+    if usable is not None:
+        depth[~usable[np.ix_(rows, columns)]] = 0
+    x, y = (columns + 0.5 - k.cx) / k.fx, (rows + 0.5 - k.cy) / k.fy
+    step = (k.width * k.height / (k.fx * k.fy * depth.size)) ** 0.5  # between samples, at a depth of 1
+    pose = np.ascontiguousarray(camera.world_from_camera)
+    keys, normals = _sample(depth, x, y, step, pose, cell_side_m)
+    used = np.flatnonzero(keys)
+    order = used[np.argsort(keys[used], kind="stable")]
+    return _merged(keys[order], np.ones(len(order), np.int64), normals[order])
+
+
+def _centres(size: int, scale: float) -> npt.NDArray[np.int64]:
+    """Evenly spread pixel numbers along an axis of this size."""
+    count = max(1, round(size * scale))
+    return ((np.arange(count) + 0.5) * size / count).astype(np.int64)
+
+
+@_jit
+def _normal(depth, x, y, j, i):  # type: ignore[no-untyped-def]
+    """Unit normal of a sample in the camera's frame, facing it, from the neighbours nearest in depth."""
+    height, width = depth.shape
+    z, di, dj, best_i, best_j = np.float64(depth[j, i]), 0, 0, np.inf, np.inf
+    for s in (-1, 1):
+        if 0 <= i + s < width and depth[j, i + s] > 0 and abs(depth[j, i + s] - z) < best_i:
+            di, best_i = s, abs(depth[j, i + s] - z)
+        if 0 <= j + s < height and depth[j + s, i] > 0 and abs(depth[j + s, i] - z) < best_j:
+            dj, best_j = s, abs(depth[j + s, i] - z)
+    nx, ny, nz = -x[i], -y[j], -1.0
+    if best_i < np.inf and best_j < np.inf:
+        zi, zj = np.float64(depth[j, i + di]), np.float64(depth[j + dj, i])
+        ax, ay, az = x[i + di] * zi - x[i] * z, y[j] * (zi - z), zi - z
+        bx, by, bz = x[i] * (zj - z), y[j + dj] * zj - y[j] * z, zj - z
+        cx, cy, cz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        side = cx * x[i] + cy * y[j] + cz
+        if side != 0.0:
+            sign = -1.0 if side > 0 else 1.0
+            nx, ny, nz = cx * sign, cy * sign, cz * sign
+    length = np.sqrt(nx * nx + ny * ny + nz * nz)
+    return nx / length, ny / length, nz / length
+
+
+@_jit
+def _backdrop_depth(pose, dx, dy, dz):  # type: ignore[no-untyped-def]
+    """Planar depth at which the ray with direction d (per unit of planar depth) leaves the sphere of backdrop around the origin."""
+    ox, oy, oz = pose[0, 3], pose[1, 3], pose[2, 3]
+    length = np.sqrt(dx * dx + dy * dy + dz * dz)
+    b, c = (ox * dx + oy * dy + oz * dz) / length, ox * ox + oy * oy + oz * oz - BACKDROP_RANGE_M * BACKDROP_RANGE_M
+    return ((-b + np.sqrt(b * b - c)) if c < 0 else BACKDROP_RANGE_M) / length
+
+
+@_jit
+def _sample(depth, x, y, step, pose, side_m):  # type: ignore[no-untyped-def]
+    """For every sample its cell's key, 0 for none, and its normal in the world."""
+    height, width = depth.shape
+    keys = np.zeros(height * width, np.uint64)
+    normals = np.zeros((height * width, 3), np.float32)
+    for j in range(height):
+        for i in range(width):
+            z = np.float64(depth[j, i])
+            if not z >= MIN_DEPTH_M:
+                continue
+            dx = pose[0, 0] * x[i] + pose[0, 1] * y[j] + pose[0, 2]
+            dy = pose[1, 0] * x[i] + pose[1, 1] * y[j] + pose[1, 2]
+            dz = pose[2, 0] * x[i] + pose[2, 1] * y[j] + pose[2, 2]
+            length = np.sqrt(dx * dx + dy * dy + dz * dz)
+            nx, ny, nz = -x[i] / length, -y[j] / length, -1.0 / length
+            if z * length < BACKDROP_RANGE_M:
+                nx, ny, nz = _normal(depth, x, y, j, i)
+            else:
+                z = _backdrop_depth(pose, dx, dy, dz)
+            level = min(max(int(np.ceil(np.log2(SAMPLES_ACROSS * step * z / side_m))), 0), MAX_LEVEL)
+            size = side_m * 2.0**level
+            cx = np.floor((pose[0, 3] + dx * z) / size)
+            cy = np.floor((pose[1, 3] + dy * z) / size)
+            cz = np.floor((pose[2, 3] + dz * z) / size)
+            if max(abs(cx), abs(cy), abs(cz)) >= _HALF - 1:
+                continue  # further out than memory reaches
+            n = j * width + i
+            key = ((level << _AXIS_BITS | (int(cx) + _HALF)) << _AXIS_BITS | (int(cy) + _HALF)) << _AXIS_BITS | (int(cz) + _HALF)
+            keys[n] = np.uint64(key)
+            for a in range(3):
+                normals[n, a] = pose[a, 0] * nx + pose[a, 1] * ny + pose[a, 2] * nz
+    return keys, normals
+
+
+def _merged(keys: Keys, counts: npt.NDArray[np.int64], normals: Floats) -> Shown:
+    """Sums over runs of equal keys, which are in order."""
+    if not len(keys):
+        return Shown(keys, counts, normals)
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    return Shown(keys[starts], np.add.reduceat(counts, starts), np.add.reduceat(normals, starts))
+
+
+def union(views: list[Shown]) -> Shown:
+    """The cells that several views show, with the sums of their samples."""
+    if not views:
+        return Shown(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty((0, 3), np.float32))
+    keys = np.concatenate([view.keys for view in views])
+    order = np.argsort(keys, kind="stable")
+    samples, normals = np.concatenate([view.samples for view in views]), np.concatenate([view.normals for view in views])
+    return _merged(keys[order], samples[order], normals[order])
+
+
+def parents(keys: Keys) -> Keys:
+    """The cells of the next level that contain these; a cell of the last level has none and gives 0."""
+    level = keys >> np.uint64(_LEVEL_SHIFT)
+    parent = (level + np.uint64(1)) << np.uint64(_LEVEL_SHIFT)
+    for shift in (0, _AXIS_BITS, 2 * _AXIS_BITS):
+        axis = (keys >> np.uint64(shift)) & np.uint64(_AXIS_MASK)
+        parent |= ((axis >> np.uint64(1)) + np.uint64(_HALF // 2)) << np.uint64(shift)
+    return np.asarray(np.where((level < MAX_LEVEL) & (keys != 0), parent, np.uint64(0)))
+
+
+def frame_cells(shown: Shown) -> FrameCells:
+    """The cells that a frame shows, and those that contain them, with values and normals."""
+    value = np.minimum(shown.samples * FULL_VALUE // FULL_SAMPLES, FULL_VALUE)
+    generation = Shown(shown.keys, value, shown.normals)
+    generations = [generation]
+    for _ in range(LEVELS_UP):
+        above = parents(generation.keys)
+        kept = np.flatnonzero(above)
+        order = kept[np.argsort(above[kept], kind="stable")]
+        generation = _merged(above[order], generation.samples[order], generation.normals[order])
+        generation = generation._replace(samples=np.minimum(-(-generation.samples // 4), FULL_VALUE))
+        generations.append(generation)
+    total = union(generations)
+    values = np.minimum(total.samples, FULL_VALUE)
+    native = np.isin(total.keys, shown.keys, assume_unique=True)
+    packed = (values | np.where(native, NATIVE, 0)).astype(np.uint8)
+    best = np.arange(len(values))
+    if len(values) > MAX_CELLS:
+        best = np.sort(np.argsort(-values, kind="stable")[:MAX_CELLS])
+    return FrameCells(total.keys[best], packed[best], encode_facing(total.normals[best]))
+
+
+def encode_facing(normals: Floats) -> Bytes:
+    """uint8 (N,), octahedral with 4 bits an axis, of vectors (N, 3) of any length."""
+    length = np.abs(normals).sum(axis=1, keepdims=True)
+    n = np.where(length > 1e-9, normals / np.maximum(length, 1e-9), np.array([0, 0, 1], np.float32))
+    folded = (1 - np.abs(n[:, 1::-1])) * np.where(n[:, :2] >= 0, 1, -1)
+    xy = np.clip(np.rint((np.where(n[:, 2:] < 0, folded, n[:, :2]) * 0.5 + 0.5) * 15), 0, 15).astype(np.uint8)
+    return np.asarray(xy[:, 0] | (xy[:, 1] << 4))
+
+
+def _decode_facing() -> npt.NDArray[np.float64]:
+    """Unit vectors (256, 3) of all the codes."""
+    codes = np.arange(256)
+    xy = np.stack([codes & 15, codes >> 4], axis=1) / 15 * 2 - 1
+    z = 1 - np.abs(xy).sum(axis=1)
+    t = np.maximum(-z, 0)[:, None]
+    n = np.hstack([xy - np.where(xy >= 0, t, -t), z[:, None]])
+    return np.asarray(n / np.linalg.norm(n, axis=1, keepdims=True))
+
+
+_DIRECTIONS = _decode_facing()
+# 256ths of a cell's value that are left by two mean normals (a, b): all up to 90 degrees between them, none from 120 degrees on.
+FACING = np.rint(256 * np.clip(1 + 2 * (_DIRECTIONS @ _DIRECTIONS.T), 0, 1)).astype(np.int32)

@@ -1,0 +1,267 @@
+"""The chunk queue: parts, credit, order, coalescing, removals, resume."""
+
+import numpy as np
+import pytest
+
+from spatia_bridge.codec.compression import decompress
+from spatia_bridge.link import messages as msg
+from spatia_bridge.link.chunks import ChunkQueue, digest_bytes
+from spatia_bridge.link.limits import COARSE_POINTS, PART_POINTS, REMOVED_BATCH, RESORT_SECS
+from spatia_bridge.link.messages import Compression
+from spatia_bridge.link.priority import Backlog, spheres_in_view
+from spatia_bridge.memory import ChunkIndex, Memory
+from tests.link.scenes import PLENTY, bodies, chunk, commit, event_of, fed, hello, opened, pull, same
+from tests.worlds import camera
+
+A, B, C = ChunkIndex(0, 0, 0, 0), ChunkIndex(0, 1, 0, 0), ChunkIndex(1, -3, 2, 5)
+
+
+def memory_of(*chunks, voxel_size_m=0.05):
+    memory = Memory()
+    commit(memory, *((each.index, each) for each in chunks), voxel_size_m=voxel_size_m)
+    return memory
+
+
+def index_of(part):
+    return ChunkIndex(part.index.level, part.index.x, part.index.y, part.index.z)
+
+
+def test_parts_of_one_chunk():
+    memory = memory_of(chunk(A, 12_000))
+    link = opened(memory)
+    parts = bodies(link, msg.ChunkPart)
+    assert [(p.first, p.count) for p in parts] == [
+        (0, COARSE_POINTS),
+        (COARSE_POINTS, PART_POINTS),
+        (COARSE_POINTS + PART_POINTS, PART_POINTS),
+        (COARSE_POINTS + 2 * PART_POINTS, 12_000 - COARSE_POINTS - 2 * PART_POINTS),
+    ]
+    held = memory.snapshot().chunks[A]
+    raw = b"".join(decompress(p.compression.value, p.data, p.raw_size, 1 << 20) for p in parts)
+    assert raw == held.packed()
+    assert {p.packed_hash for p in parts} == {held.packed_hash}
+    assert {p.total_points for p in parts} == {12_000}
+    assert all(p.raw_size == 8 * p.count and len(p.data) <= 40 * 1024 for p in parts)
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+def test_compressions(compression):
+    memory = memory_of(chunk(A, 5000))
+    mirror = fed(pull(opened(memory, hello(compressions=(compression,)))))
+    assert mirror.clean and same(mirror, memory)
+    none = pull(opened(memory, hello(compressions=())))
+    assert {m.body.compression for m in none if isinstance(m.body, msg.ChunkPart)} == {Compression.NONE}
+
+
+def test_coarse_parts_of_everything_come_before_the_fine_rest():
+    memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 2000) for x in range(5)))
+    parts = bodies(opened(memory), msg.ChunkPart)
+    assert [p.first for p in parts] == [0] * 5 + [COARSE_POINTS] * 5
+
+
+def test_what_is_in_view_and_near_comes_first():
+    memory = memory_of(*(chunk(ChunkIndex(0, 0, 0, z), 100) for z in range(-4, 4)))
+    link = opened(memory)
+    link._opening.chunks.look(camera(eye=(1.6, 1.6, 0.1), target=(1.6, 1.6, 5)))
+    order = [index_of(p).z for p in bodies(link, msg.ChunkPart)]
+    assert order == [0, -1, 1, 2, 3, -2, -3, -4]  # the sphere around -1 reaches into the view
+
+
+def test_the_order_follows_the_camera_but_not_at_every_pose():
+    memory = memory_of(*(chunk(ChunkIndex(0, 0, 0, z), 100) for z in range(-9, 9)))
+    link = opened(memory)
+    queue = link._opening.chunks
+    queue.look(camera(eye=(1.6, 1.6, 0.1), target=(1.6, 1.6, 50)))
+    assert index_of(queue.next_body(1.0)).z == 0
+    queue.look(camera(eye=(1.6, 1.6, -0.1), target=(1.6, 1.6, -50)))
+    assert index_of(queue.next_body(1.0 + RESORT_SECS / 2)).z == -1
+    assert index_of(queue.next_body(1.01 + RESORT_SECS)).z == -2
+
+
+def test_spheres_in_view():
+    view = camera(eye=(0, 0, 0), target=(0, 0, 1))
+    rng = np.random.default_rng(3)
+    points = rng.uniform(-5, 5, (500, 3))
+    pixels, depth = view.project(points)
+    inside = (depth > 0) & (pixels >= 0).all(axis=1) & (pixels[:, 0] <= 96) & (pixels[:, 1] <= 64)
+    assert np.array_equal(spheres_in_view(view, points.T, np.zeros(500)), inside)
+    assert spheres_in_view(view, points.T, np.full(500, 20.0)).all()
+
+
+def test_credit_is_never_exceeded_and_slivers_are_saved_up():
+    memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 3000) for x in range(4)))
+    link = opened(memory, hello(10_000))
+    messages, credit = pull(link), 10_000
+    while not isinstance(messages[-1].body, msg.Synced):
+        sent = sum(len(m.body.data) for m in messages if isinstance(m.body, msg.ChunkPart))
+        assert sent <= credit
+        assert credit - sent < 8 * COARSE_POINTS or sent == 0
+        link.receive(msg.ClientMessage(0, msg.Credit(700)), 0.0)
+        credit += 700
+        messages += pull(link)
+    assert same(fed(messages), memory)
+    parts = [m.body for m in messages if isinstance(m.body, msg.ChunkPart)]
+    assert all(part.raw_size >= 1024 or part.first + part.count == part.total_points for part in parts)
+
+
+def test_no_credit_no_chunks_but_everything_else():
+    memory = memory_of(chunk(A, 10))
+    link = opened(memory, hello(0))
+    assert [type(m.body) for m in pull(link)] == [msg.Welcome]
+    commit(memory, (B, chunk(B, 10)))
+    link.notify(event_of(memory))
+    assert [type(m.body) for m in pull(link)] == [msg.Revision]
+    link.receive(msg.ClientMessage(0, msg.Credit(2**63)), 0.0)
+    assert [type(m.body) for m in pull(link)] == [msg.ChunkPart, msg.ChunkPart, msg.Synced]
+
+
+def test_changes_that_wait_are_sent_once():
+    memory = memory_of(chunk(A, 100))
+    link = opened(memory, hello(0))
+    for seed in range(10):
+        commit(memory, (A, chunk(A, 200, seed)))
+        link.notify(event_of(memory))
+    link.receive(msg.ClientMessage(0, msg.Credit(PLENTY)), 0.0)
+    messages = pull(link)
+    assert len([m for m in messages if isinstance(m.body, msg.ChunkPart)]) == 1
+    assert same(fed(messages), memory)
+
+
+def test_what_changes_and_changes_back_costs_nothing():
+    memory = memory_of(chunk(A, 3000))
+    link = opened(memory)
+    mirror = fed(pull(link))
+    commit(memory, (A, chunk(A, 3000, 5)), (B, chunk(B, 5)))
+    link.notify(event_of(memory))
+    memory.undo()
+    link.notify(event_of(memory))
+    after = pull(link)
+    assert [type(m.body) for m in after] == [msg.Revision, msg.Revision, msg.Synced]
+    assert same(fed(after, mirror), memory)
+
+
+def test_a_chunk_that_changes_half_way_begins_again():
+    memory = memory_of(chunk(A, 9000))
+    link = opened(memory, hello(8 * 2000, compressions=()))
+    messages = pull(link)
+    commit(memory, (A, chunk(A, 4000, 1)))
+    link.notify(event_of(memory))
+    link.receive(msg.ClientMessage(0, msg.Credit(PLENTY)), 0.0)
+    messages += pull(link)
+    firsts = [m.body.first for m in messages if isinstance(m.body, msg.ChunkPart)]
+    assert firsts.count(0) == 2
+    assert same(fed(messages), memory)
+
+
+def test_removed_chunks_go_in_batches_and_before_new_ones():
+    many = [ChunkIndex(0, x, 0, z) for x in range(30) for z in range(30)]
+    one = chunk(A, 5)
+    memory = memory_of(*(type(one)(index, one.records) for index in many))
+    link = opened(memory)
+    mirror = fed(pull(link))
+    commit(memory, *((index, None) for index in many[1:]), (C, chunk(C, 5)))
+    link.notify(event_of(memory))
+    messages = pull(link)
+    assert [type(m.body) for m in messages] == [msg.Revision, msg.ChunksRemoved, msg.ChunksRemoved, msg.ChunkPart, msg.Synced]
+    assert len(messages[1].body.indexes) == REMOVED_BATCH
+    assert same(fed(messages, mirror), memory)
+
+
+def test_a_chunk_never_sent_is_never_removed():
+    memory = memory_of(chunk(A, 5), chunk(B, 5))
+    link = opened(memory, hello(0))
+    commit(memory, (A, None))
+    link.notify(event_of(memory))
+    link.receive(msg.ClientMessage(0, msg.Credit(PLENTY)), 0.0)
+    assert not [m for m in pull(link) if isinstance(m.body, msg.ChunksRemoved)]
+
+
+def test_an_edit_without_chunks_is_synced_too():
+    from spatia_bridge.memory import LockRegion, Sphere
+
+    memory = memory_of(chunk(A, 5))
+    link = opened(memory)
+    pull(link)
+    memory.edit(LockRegion(Sphere(np.zeros(3), 1.0)))
+    link.notify(event_of(memory))
+    revision, synced = pull(link)
+    assert revision.body.locks == 1
+    assert synced.body == msg.Synced(2, digest_bytes(memory.snapshot().packed_digest))
+
+
+def test_old_news_is_ignored_and_a_gap_is_bridged():
+    memory = memory_of(chunk(A, 5))
+    link = opened(memory)
+    mirror = fed(pull(link))
+    link.notify(event_of(memory))  # the revision of the welcome
+    assert pull(link) == []
+    commit(memory, (A, chunk(A, 6)))
+    commit(memory, (B, chunk(B, 6)))
+    link.notify(event_of(memory))
+    assert same(fed(pull(link), mirror), memory)
+
+
+def test_the_first_seed_tells_where_the_points_lie():
+    memory = Memory()
+    link = opened(memory)
+    assert pull(link)[0].body.space.voxel_size_m == 0.02
+    commit(memory, (A, chunk(A, 5)), voxel_size_m=0.125)
+    link.notify(event_of(memory))
+    messages = pull(link)
+    assert [type(m.body) for m in messages] == [msg.Space, msg.Revision, msg.ChunkPart, msg.Synced]
+    assert messages[0].body.voxel_size_m == 0.125
+
+
+def test_resume_gives_what_a_full_sync_gives():
+    memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 700) for x in range(6)))
+    mirror = fed(pull(opened(memory)))
+    commit(memory, (A, chunk(A, 800)), (B, None), (C, chunk(C, 3)))
+    link = opened(memory, hello(resume=mirror.resume()))
+    messages = pull(link)
+    assert messages[0].body.resumed
+    assert {index_of(m.body) for m in messages if isinstance(m.body, msg.ChunkPart)} == {A, C}
+    assert same(fed(messages, mirror), memory)
+    assert fed(pull(opened(memory))).synced == mirror.synced
+
+
+def test_resume_after_a_broken_transfer_goes_back_to_what_was_synced():
+    memory = memory_of(chunk(A, 700), chunk(B, 700))
+    mirror = fed(pull(opened(memory)))
+    commit(memory, (A, chunk(A, 9000, 1)), (B, None))
+    link = opened(memory, hello(20_000, resume=mirror.resume(), compressions=()))
+    fed(pull(link), mirror)
+    assert not mirror.clean
+    link = opened(memory, hello(resume=mirror.resume()))
+    messages = pull(link)
+    assert messages[0].body.resumed
+    assert same(fed(messages, mirror), memory)
+
+
+@pytest.mark.parametrize("claim", [msg.Resume(1, bytes(32)), msg.Resume(99, bytes(32))])
+def test_a_wrong_claim_gets_everything(claim):
+    memory = memory_of(chunk(A, 5))
+    messages = pull(opened(memory, hello(resume=claim)))
+    assert not messages[0].body.resumed
+    assert same(fed(messages), memory)
+
+
+def test_a_big_backlog_is_forgotten_as_it_is_sent():
+    backlog = Backlog(0.05)
+    indexes = [ChunkIndex(0, x, y, 0) for x in range(80) for y in range(80)]
+    backlog.add(indexes)
+    order = []
+    while (index := backlog.first(0.0)) is not None:
+        order.append(index)
+        backlog.discard(index)
+    assert sorted(order) == sorted(indexes)
+    assert len(backlog._indexes) <= 1024
+    distances = [np.hypot(i.x + 0.5, i.y + 0.5) for i in order]
+    assert np.allclose(distances, sorted(distances))
+
+
+def test_a_part_is_never_larger_than_its_points():
+    """Noise does not compress; credit counts on it."""
+    memory = memory_of(chunk(A, 30_000))
+    queue = ChunkQueue(memory.snapshot(), None, Compression.GZIP, PLENTY)
+    while not isinstance(body := queue.next_body(0.0), msg.Synced):
+        assert len(body.data) <= body.raw_size
