@@ -60,7 +60,7 @@ def fitted(image: ColourImage, width: int, height: int) -> ColourImage:
 
 def mark_unknown(colour: ColourImage, coverage: Mask) -> ColourImage:
     """A projection with striped violet where memory has nothing, so that it is not mistaken for a dark wall."""
-    rows, columns = np.indices(coverage.shape, sparse=True)
-    stripes: npt.NDArray[np.bool_] = (rows + columns) // 6 % 3 == 0
+    height, width = coverage.shape
+    stripes: npt.NDArray[np.bool_] = (np.arange(height)[:, None] + np.arange(width)) // 6 % 3 == 0
     unknown = np.where(stripes[..., None], np.array(UNKNOWN_STRIPE, np.uint8), np.array(UNKNOWN, np.uint8))
     return np.where(coverage[..., None], colour, unknown)

@@ -1,7 +1,16 @@
 """The point memory: records, chunks, snapshots, edits, history. Pure: no I/O, no torch, no open3d."""
 
 from spatia_bridge.memory.chunk import Chunk, ChunkIndex
-from spatia_bridge.memory.edits import Edit, LockRegion, RemoveRegion, UnlockRegion
+from spatia_bridge.memory.edits import (
+    Edit,
+    InsertPoints,
+    LockRegion,
+    MoveRegion,
+    Realign,
+    RecolourRegion,
+    RemoveRegion,
+    UnlockRegion,
+)
 from spatia_bridge.memory.history import Cause, Memory, Revision
 from spatia_bridge.memory.merge import Update
 from spatia_bridge.memory.record import RECORD
@@ -15,8 +24,12 @@ __all__ = [
     "Chunk",
     "ChunkIndex",
     "Edit",
+    "InsertPoints",
     "LockRegion",
     "Memory",
+    "MoveRegion",
+    "Realign",
+    "RecolourRegion",
     "Region",
     "RemoveRegion",
     "Revision",

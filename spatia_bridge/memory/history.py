@@ -138,7 +138,7 @@ class Memory:
         """Apply an update that was computed from `base`; edits and locks made since then win.
 
         Raises:
-            ConflictError: the update sets another voxel size than memory already has.
+            ConflictError: the update sets another voxel size than memory has, or the scene was realigned since `base`.
             StoreError: the journal could not keep it; memory is as before.
         """
         with self._lock:
@@ -147,6 +147,8 @@ class Memory:
                 if head.chunks or any(r.points for r in self._revisions):
                     raise ConflictError("the scene already has a voxel size", "seed with the voxel size it has")
                 head = base = replace(head, voxel_size_m=update.voxel_size_m)
+            if base.voxel_size_m != head.voxel_size_m or not head.alignment.same_as(base.alignment):
+                raise ConflictError("the scene was scaled or turned while this was made", "make it again")
             snapshot = head.with_changes(merge(update, base, head), revision=len(self._revisions))
             return self._advance(snapshot, cause, note, clip=update.clip, health=dict(update.health))
 
@@ -179,8 +181,9 @@ class Memory:
             return self._travel(self._redo[-1], Cause.REDO)
 
     def _travel(self, content: int, cause: Cause) -> Revision:
-        voxel_size_m = self._head.voxel_size_m  # set once by the first seed, it outlives an undo of that seed
-        target = replace(self.at(content), revision=len(self._revisions), voxel_size_m=voxel_size_m)
+        target = replace(self.at(content), revision=len(self._revisions))
+        if not target.chunks:  # the grid, once set by the first seed, outlives an undo of that seed
+            target = replace(target, voxel_size_m=self._head.voxel_size_m, alignment=self._head.alignment)
         note = f"{cause.value} to revision {content}"
         return self._advance(target, cause, note, content_of=content)
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.geometry import se3
+from spatia_bridge.geometry.similarity import Similarity
 
 MAX_EXTENT_M = 1e5
 
@@ -43,6 +44,9 @@ class Box:
         local = se3.transform(se3.inverse(self.world_from_box), points_world)
         return np.asarray((np.abs(local) <= self.half_size_m).all(axis=-1))
 
+    def realigned(self, change: Similarity) -> "Box":
+        return Box(change.pose(self.world_from_box), self.half_size_m * change.scale)
+
     def bounds_world(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Low and high corners (3,) of the axis-aligned bounds."""
         reach = np.abs(self.world_from_box[:3, :3]) @ self.half_size_m
@@ -68,6 +72,9 @@ class Sphere:
         """bool (N,) of points (N, 3); the surface belongs to the sphere."""
         offset = points_world - self.centre_world
         return np.asarray(np.einsum("...i,...i->...", offset, offset) <= self.radius_m**2)
+
+    def realigned(self, change: Similarity) -> "Sphere":
+        return Sphere(change.points(self.centre_world), self.radius_m * change.scale)
 
     def bounds_world(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return self.centre_world - self.radius_m, self.centre_world + self.radius_m

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from spatia_bridge.errors import InvalidInputError
+from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.memory.chunk import MAX_LEVEL, Chunk, ChunkIndex
 from spatia_bridge.memory.record import CHUNK_SIDE
 from spatia_bridge.memory.regions import Region
@@ -28,6 +29,7 @@ class Snapshot:
         voxel_size_m: side of a level 0 voxel, metres.
         chunks: ChunkIndex → Chunk, read-only.
         locks, tombstones: regions into which no update writes; tombstones are also empty (something was removed there).
+        alignment: `now_from_first`, how far the scene was scaled and turned since its first seed (see `edits.Realign`).
         revision: the number under which memory knows this content, 0 for the empty start.
         record_digest, packed_digest: XOR over all chunks of `chunk_digest` with either hash. Equal content, equal digest,
             whatever the order; kept up in O(changed chunks).
@@ -37,6 +39,7 @@ class Snapshot:
     chunks: Mapping[ChunkIndex, Chunk] = field(default_factory=lambda: MappingProxyType({}))
     locks: tuple[Region, ...] = ()
     tombstones: tuple[Region, ...] = ()
+    alignment: Similarity = field(default_factory=Similarity)
     revision: int = 0
     points: int = 0
     record_digest: int = 0

@@ -149,18 +149,14 @@ class Cover:
         """At least the gain of any frame that shows these cells with these values (N,) or lower ones, from whichever side."""
         rows, starts = np.arange(len(slots)), np.array([0, len(slots)])
         none = np.empty(0, np.uint8)
-        gains = _gains(
-            slots, rows, starts, best_values, none, self._lists, self._weights, self._covered, _DECAY_256, FACING
-        )
+        gains = _gains(slots, rows, starts, best_values, none, self._lists, self._weights, self._covered, _DECAY_256, FACING)
         return int(gains[0])
 
     def gains(self, slots: Slots, entries: Entries) -> Gains:
         """int64 (F,): what each frame adds to what is covered so far, of `total`; slots (U,) are of the shared list of cells."""
         e = entries
         return np.asarray(
-            _gains(
-                slots, e.rows, e.starts, e.values, e.normals, self._lists, self._weights, self._covered, _DECAY_256, FACING
-            )
+            _gains(slots, e.rows, e.starts, e.values, e.normals, self._lists, self._weights, self._covered, _DECAY_256, FACING)
         )
 
     def cover(self, slots: Slots, entries: Entries, frame: int) -> None:

@@ -153,6 +153,20 @@ def test_a_chunk_that_changes_half_way_begins_again():
     assert same(fed(messages), memory)
 
 
+def test_a_chunk_that_changes_back_half_way_is_sent_again():
+    memory = memory_of(chunk(A, 3000))
+    link = opened(memory, hello(8 * 4000, compressions=()))
+    mirror = fed(pull(link))
+    commit(memory, (A, chunk(A, 3000, 1)))
+    link.notify(event_of(memory))
+    fed(pull(link), mirror)
+    assert A not in mirror.chunks  # its new version is begun
+    memory.undo()
+    link.notify(event_of(memory))
+    link.receive(msg.ClientMessage(0, msg.Credit(PLENTY)), 0.0)
+    assert same(fed(pull(link), mirror), memory)
+
+
 def test_removed_chunks_go_in_batches_and_before_new_ones():
     many = [ChunkIndex(0, x, 0, z) for x in range(30) for z in range(30)]
     one = chunk(A, 5)
@@ -164,6 +178,23 @@ def test_removed_chunks_go_in_batches_and_before_new_ones():
     messages = pull(link)
     assert [type(m.body) for m in messages] == [msg.Revision, msg.ChunksRemoved, msg.ChunksRemoved, msg.ChunkPart, msg.Synced]
     assert len(messages[1].body.indexes) == REMOVED_BATCH
+    assert same(fed(messages, mirror), memory)
+
+
+def test_a_chunk_that_goes_and_comes_back_unheard_of():
+    """Held complete, or begun: the client must end with it, and need not be told in between."""
+    memory = memory_of(chunk(A, 300), chunk(B, 3000))
+    link = opened(memory, hello(8 * 1000, compressions=()))
+    mirror = fed(pull(link))
+    assert A in mirror.chunks and B in mirror.shown and B not in mirror.chunks
+    commit(memory, (A, None), (B, None), (C, chunk(C, 1)))
+    link.notify(event_of(memory))
+    memory.undo()
+    link.notify(event_of(memory))
+    link.receive(msg.ClientMessage(0, msg.Credit(PLENTY)), 0.0)
+    messages = pull(link)
+    parts = [m.body for m in messages if isinstance(m.body, msg.ChunkPart)]
+    assert [(index_of(p), p.first) for p in parts] == [(B, 700)]
     assert same(fed(messages, mirror), memory)
 
 
@@ -230,10 +261,11 @@ def test_resume_after_a_broken_transfer_goes_back_to_what_was_synced():
     commit(memory, (A, chunk(A, 9000, 1)), (B, None))
     link = opened(memory, hello(20_000, resume=mirror.resume(), compressions=()))
     fed(pull(link), mirror)
-    assert not mirror.clean
+    assert not mirror.clean and B not in mirror.chunks
+    memory.undo()  # so nothing differs from what was synced, and nothing will come
     link = opened(memory, hello(resume=mirror.resume()))
     messages = pull(link)
-    assert messages[0].body.resumed
+    assert [type(m.body) for m in messages] == [msg.Welcome, msg.Synced]
     assert same(fed(messages, mirror), memory)
 
 
@@ -260,8 +292,8 @@ def test_a_big_backlog_is_forgotten_as_it_is_sent():
 
 
 def test_a_part_is_never_larger_than_its_points():
-    """Noise does not compress; credit counts on it."""
-    memory = memory_of(chunk(A, 30_000))
+    """Little does not compress; credit counts on it."""
+    memory = memory_of(chunk(A, 30_000), chunk(B, 1))
     queue = ChunkQueue(memory.snapshot(), None, Compression.GZIP, PLENTY)
     while not isinstance(body := queue.next_body(0.0), msg.Synced):
         assert len(body.data) <= body.raw_size

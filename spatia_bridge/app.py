@@ -1,0 +1,86 @@
+"""The composition root: which library, renderer, generators and server make up a running spatia-bridge. Nothing else chooses."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from spatia_bridge.errors import MissingDependencyError, NotFoundError
+from spatia_bridge.generation.base import Generator
+from spatia_bridge.render.cpu_renderer import CpuRenderer
+from spatia_bridge.service import BridgeServer
+from spatia_bridge.session.host import SessionHost
+from spatia_bridge.session.loop import Stages
+from spatia_bridge.slam.update import Slam
+from spatia_bridge.store.library import SessionLibrary
+
+GENERATORS = "spatia_bridge.generators"  # the entry point group
+DEFAULT_GENERATOR = "reproject"
+
+MakeGenerator = Callable[[], Generator]
+
+
+def default_data_dir() -> Path:
+    """Where sessions live unless told otherwise: the user's data folder by the XDG rules."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "spatia-bridge"
+
+
+def find_generators() -> dict[str, MakeGenerator]:
+    """What is installed, by name. Nothing of it is imported before it is made."""
+    return {point.name: partial(_make, point) for point in entry_points(group=GENERATORS)}
+
+
+def _make(point: EntryPoint) -> Generator:
+    """Raises MissingDependencyError: a package that the generator needs is not there."""
+    try:
+        generator: Generator = point.load()()
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"generator {point.name!r} cannot be loaded: {error}", "install what it needs, for example with the extra [models]"
+        ) from error
+    return generator
+
+
+def check_generator(name: str, generators: Mapping[str, MakeGenerator]) -> None:
+    """Raises NotFoundError, which lists those there are, unless the generator is installed."""
+    if name not in generators:
+        known = ", ".join(sorted(generators)) or "none; install spatia-bridge again"
+        raise NotFoundError(f"there is no generator {name!r}", f"use one of: {known}")
+
+
+def build_host(
+    data: Path, default_generator: str = DEFAULT_GENERATOR, generators: Mapping[str, MakeGenerator] | None = None
+) -> SessionHost:
+    """A host for the sessions below `data`.
+
+    Args:
+        data: made if need be.
+        default_generator: for clients that name none.
+        generators: None = the installed ones.
+    Raises:
+        NotFoundError: the default generator is not among them.
+        StoreError: the folder cannot be made or written.
+    """
+    known = find_generators() if generators is None else generators
+    check_generator(default_generator, known)
+    renderer = CpuRenderer()
+    return SessionHost(SessionLibrary(data), Stages(renderer, Slam(renderer)), known, default_generator)
+
+
+@contextlib.asynccontextmanager
+async def serving(host: SessionHost, address: str, token: str = "") -> AsyncIterator[BridgeServer]:
+    """A server that listens on `address` within the block; afterwards its clients are told, and the host is closed.
+
+    Raises:
+        UnavailableError: the address cannot be had.
+    """
+    server = BridgeServer(host, address, token=token)
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop()
+        await host.close()

@@ -1,0 +1,139 @@
+"""Which earlier frames see what the new cameras will see."""
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from spatia_bridge.errors import InvalidInputError
+from spatia_bridge.frames import Projection
+from spatia_bridge.retrieval.cells import Shown, shown_cells, union
+from spatia_bridge.retrieval.covisibility import Block, CovisibilityIndex, FrameKey
+from spatia_bridge.retrieval.cover import Cover
+
+MAX_REFERENCES = 64
+DEFAULT_MIN_GAIN = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What references are wanted for.
+
+    Attributes:
+        projections: memory as the new cameras will see it. Some 7 cameras spread over a clip say nearly as much as all 25.
+        known: frames that the generator gets anyway (the preceding ones). They are not chosen, and what they show is no gain.
+        active: says of a frame whether it may be chosen: not one of a take that was undone. None = all may.
+    """
+
+    projections: Sequence[Projection]
+    known: tuple[FrameKey, ...] = ()
+    active: Callable[[FrameKey], bool] | None = None
+
+    def allows(self, key: FrameKey) -> bool:
+        return key not in self.known and (self.active is None or self.active(key))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One reference.
+
+    Attributes:
+        gain: 0 … 1, the share of what the new cameras will see that this frame shows and those chosen before it, and the known
+            ones, do not (by the measure of the selector that chose it).
+        reason: which frame and why, a sentence for the designer.
+    """
+
+    key: FrameKey
+    gain: float
+    reason: str
+
+
+class ReferenceSelector(Protocol):
+    """Chooses reference frames. The same frames and wishes give the same choices, in whatever order the frames were added."""
+
+    def select(self, wanted: Wanted, count: int) -> tuple[Choice, ...]:
+        """Up to `count` different frames, best first; fewer when fewer are worth it.
+
+        Raises:
+            InvalidInputError: count is not in 0 … MAX_REFERENCES.
+        """
+        ...
+
+
+def check_count(count: int) -> None:
+    """Raise InvalidInputError unless 0 ≤ count ≤ MAX_REFERENCES."""
+    if not 0 <= count <= MAX_REFERENCES:
+        raise InvalidInputError(f"{count} references are wanted", f"ask for 0 to {MAX_REFERENCES}")
+
+
+class CovisibilitySelector:
+    """Greedy by the cells that a frame adds, best blocks first; exactly what looking at every frame in every round would choose.
+
+    Args:
+        index: of the earlier frames.
+        min_gain: a frame that adds less than this share of what the new cameras will see is not worth a reference.
+    """
+
+    def __init__(self, index: CovisibilityIndex, min_gain: float = DEFAULT_MIN_GAIN) -> None:
+        self._index = index
+        self._min_gain = min_gain
+
+    def select(self, wanted: Wanted, count: int) -> tuple[Choice, ...]:
+        check_count(count)
+        cover = Cover(wanted_cells(wanted.projections, self._index.cell_side_m))
+        search = _Search(cover, self._index.blocks(), wanted)
+        choices: list[Choice] = []
+        while len(choices) < count:
+            found = search.best()
+            if found is None or found[1] < max(self._min_gain * cover.total, 1):
+                break
+            key, gain = found[0], found[1] / cover.total
+            choices.append(Choice(key, gain, _reason(key, gain, first=not choices and not wanted.known)))
+        return tuple(choices)
+
+
+def wanted_cells(projections: Sequence[Projection], cell_side_m: float) -> Shown:
+    """The cells that the new cameras will see of memory."""
+    return union([shown_cells(p.camera, p.depth_m, p.coverage, cell_side_m) for p in projections])
+
+
+def _reason(key: FrameKey, gain: float, *, first: bool) -> str:
+    share = f"{gain:.0%}" if gain >= 0.01 else "less than 1%"
+    return f"{key} {'shows' if first else 'adds'} {share} of what the new cameras will see"
+
+
+class _Search:
+    """Lazy greedy (Minoux 1978) over blocks: gains only shrink as more is covered, so a block whose old bound is too low need not
+    be looked at again, and most never are."""
+
+    def __init__(self, cover: Cover, blocks: Sequence[Block], wanted: Wanted) -> None:
+        self._cover = cover
+        found = [(block, cover.find(block.cells)) for block in blocks]
+        self._blocks = [(block, slots) for block, slots in found if (slots >= 0).any()]
+        for block, slots in self._blocks:
+            for frame, key in enumerate(block.keys):
+                if key in wanted.known:
+                    cover.cover(slots, block.entries, frame)
+        self._may = [np.array([wanted.allows(key) for key in block.keys]) for block, _ in self._blocks]
+        # (-bound, 0) before anyone looked at its frames, then (-gain, 1, -clip, -number) of its best one: of frames with equal
+        # gain the latest wins, and no block that may hold one is passed over
+        self._heap = [(-cover.bound(slots, b.best), 0, 0, 0, n) for n, (b, slots) in enumerate(self._blocks)]
+        heapq.heapify(self._heap)
+
+    def best(self) -> tuple[FrameKey, int] | None:
+        """The frame that adds most, which then counts as chosen, and its gain of `cover.total`; None if none adds anything."""
+        looked_at: dict[int, int] = {}  # in this round: block -> its best frame
+        while self._heap and self._heap[0][0] < 0:
+            bound, *_, n = self._heap[0]
+            block, slots = self._blocks[n]
+            if n in looked_at:
+                self._cover.cover(slots, block.entries, looked_at[n])
+                self._may[n][looked_at[n]] = False
+                return block.keys[looked_at[n]], -bound
+            gains = np.where(self._may[n], self._cover.gains(slots, block.entries), -1)
+            top = int(gains.max())
+            key, looked_at[n] = max((block.keys[f], int(f)) for f in np.flatnonzero(gains == top))
+            heapq.heapreplace(self._heap, (-max(top, 0), 1, -key.clip, -key.number, n))
+        return None
