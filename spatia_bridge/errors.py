@@ -5,6 +5,7 @@
     │   └── CodecError             bytes that are truncated, corrupt or hostile
     ├── ProtocolError              a message that is not allowed in the connection's state
     │   └── VersionMismatchError   client and server, or file and program, speak different versions
+    ├── UnauthenticatedError       the token is missing or not this server's
     ├── NotFoundError              a session, revision, take or frame that does not exist
     ├── ConflictError              the request contradicts the state (nothing to undo, take already decided)
     ├── LimitExceededError         a stated bound (size, rate, queue) would be crossed
@@ -16,6 +17,8 @@
 
 `service.status` is the one place that maps them to gRPC codes.
 """
+
+from collections.abc import Mapping
 
 
 class SpatiaError(Exception):
@@ -64,6 +67,12 @@ class VersionMismatchError(ProtocolError):
     code = "VERSION_MISMATCH"
 
 
+class UnauthenticatedError(SpatiaError):
+    """The token is missing or not this server's."""
+
+    code = "UNAUTHENTICATED"
+
+
 class NotFoundError(SpatiaError):
     """A session, revision, take or frame that does not exist."""
 
@@ -83,9 +92,13 @@ class LimitExceededError(SpatiaError):
 
 
 class RejectedUpdateError(SpatiaError):
-    """A take failed its health check; memory is untouched."""
+    """A take failed its health check; memory is untouched. `details` has what was measured."""
 
     code = "REJECTED_UPDATE"
+
+    def __init__(self, message: str, remedy: str = "", details: Mapping[str, float] | None = None) -> None:
+        super().__init__(message, remedy)
+        self.details = dict(details or {})
 
 
 class StoreError(SpatiaError):

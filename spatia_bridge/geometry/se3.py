@@ -39,6 +39,8 @@ def as_rigid(matrix: npt.ArrayLike, name: str = "pose") -> Array:
         raise InvalidInputError(f"{name} has last row {pose[3].tolist()}", "the last row must be 0 0 0 1")
     if np.abs(pose[:3, 3]).max() > MAX_COORDINATE_M:
         raise InvalidInputError(f"{name} lies beyond {MAX_COORDINATE_M:g} m", "move the anchor closer to the scene")
+    if defect < 1e-14 and (pose[3] == (0, 0, 0, 1)).all():
+        return pose  # already as rigid as numbers get: a checked pose passes unchanged, bit by bit
     u, _, vt = np.linalg.svd(rotation)
     return from_parts(u @ vt, pose[:3, 3])
 

@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from spatia_bridge import __version__
-from spatia_bridge.errors import InvalidInputError, LimitExceededError, ProtocolError, SpatiaError, VersionMismatchError
+from spatia_bridge.errors import (
+    InvalidInputError,
+    LimitExceededError,
+    ProtocolError,
+    SpatiaError,
+    UnauthenticatedError,
+    VersionMismatchError,
+)
 from spatia_bridge.geometry.conventions import Convention, Engine
 from spatia_bridge.link import axes, commands, limits, outgoing
 from spatia_bridge.link import messages as msg
@@ -126,7 +133,7 @@ class Link:
                 "update the older one of the two",
             )
         if not hmac.compare_digest(hello.token.encode(), self._token.encode()) and self._token:
-            raise ProtocolError("the token is not this server's", "set the token that the server was started with")
+            raise UnauthenticatedError("the token is not this server's", "set the token that the server was started with")
         if hello.engine is None:
             raise InvalidInputError("the hello names no engine", "state whose axes and units the client speaks")
         if not hello.session:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,10 +14,10 @@ from spatia_bridge.frames import Projection
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.render import kernels, splat
-from spatia_bridge.render.cull import TableCache, select
+from spatia_bridge.render.cull import Selection, TableCache, select
 from spatia_bridge.render.renderer import ProjectionVideo
 
-BANDS_PER_WORKER = 2  # so that a busy band (a near wall below, sky above) does not keep the others waiting
+PIXEL_ROW_WORK = 200  # clearing and unpacking a row of pixels, in points
 MIN_BAND_ROWS = 16
 SCRATCH_KEPT = 4
 
@@ -34,8 +35,8 @@ def _worker_count() -> int:
 class CpuRenderer:
     """A Renderer that draws a few million points in some milliseconds.
 
-    Any number of threads may call it at once; each call owns its buffers. The first call of all compiles the kernel (seconds; kept
-    on disk), the first call with a snapshot looks once at each chunk that it has not met.
+    Any number of threads may call it at once; each call owns its buffers. The first call of all compiles the kernels (seconds;
+    kept on disk), the first call with a snapshot looks once at each chunk that it has not met.
     """
 
     def __init__(self) -> None:
@@ -76,7 +77,7 @@ class CpuRenderer:
                 kernels.resolve_band(cells, *band, colour, depth, coverage, confidence)
 
             # list() raises what a band raised; the table, and with it the records, lives until all bands are done
-            list(_workers().map(draw, _bands(k.height)))
+            list(_workers().map(draw, _bands(seen, k.height)))
         return Projection(camera, colour, depth, coverage, confidence)
 
     @contextmanager
@@ -94,7 +95,13 @@ class CpuRenderer:
                 self._scratch = [*self._scratch, cells][-SCRATCH_KEPT:]
 
 
-def _bands(height: int) -> list[tuple[int, int]]:
-    count = max(1, min(BANDS_PER_WORKER * _worker_count(), height // MIN_BAND_ROWS))
-    edges = [height * i // count for i in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+def _bands(seen: Selection, height: int) -> list[tuple[int, int]]:
+    """Bands of rows with about the same number of points to draw, one a worker; where they lie changes no pixel."""
+    tops, bottoms = seen.bounds_px[:, 1], seen.bounds_px[:, 3]
+    a_row = seen.takes / np.maximum(bottoms - tops, 1)
+    change = np.bincount(tops, a_row, height + 1) - np.bincount(bottoms, a_row, height + 1)
+    work = np.cumsum(np.cumsum(change[:height]) + PIXEL_ROW_WORK)
+    count = max(1, min(_worker_count(), height // MIN_BAND_ROWS))
+    inner = np.searchsorted(work, work[-1] * np.arange(1, count) / count)
+    edges = [0, *(int(edge) for edge in inner), height]
+    return [(low, high) for low, high in pairwise(edges) if low < high]

@@ -271,9 +271,9 @@ def _draw(
             for column in range(left, right):
                 du = (np.float32(column) + HALF) - u[i]
                 squared = du * du + dv * dv
-                if squared <= limit:
-                    here = w[i] + (wu[i] * du + wv[i] * dv)
-                    _put(cells, row * width + column, here - bias[i] * squared, here, word)
+                here = w[i] + (wu[i] * du + wv[i] * dv)
+                key = here - bias[i] * squared
+                _put(cells, row * width + column, key if squared <= limit else EMPTY, here, word)
 
 
 @compiled

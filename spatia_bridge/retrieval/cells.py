@@ -147,9 +147,7 @@ def shown_cells(camera: Camera, depth_m: DepthImage, usable: Mask | None, cell_s
     step = (k.width * k.height / (k.fx * k.fy * depth.size)) ** 0.5  # between samples, at a depth of 1
     pose = np.ascontiguousarray(camera.world_from_camera)
     keys, normals = _sample(depth, x, y, step, pose, cell_side_m)
-    used = np.flatnonzero(keys)
-    order = used[np.argsort(keys[used], kind="stable")]
-    return _merged(keys[order], np.ones(len(order), np.int64), normals[order])
+    return _merged(keys, np.ones(len(keys), np.int64), normals)
 
 
 def _centres(size: int, scale: float) -> npt.NDArray[np.int64]:
@@ -211,8 +209,9 @@ def _sample(depth, x, y, step, pose, side_m):  # type: ignore[no-untyped-def]
                 nx, ny, nz = _normal(depth, x, y, j, i)
             else:
                 z = _backdrop_depth(pose, dx, dy, dz)
-            level = min(max(int(np.ceil(np.log2(SAMPLES_ACROSS * step * z / side_m))), 0), MAX_LEVEL)
-            size = side_m * 2.0**level
+            level, size = 0, side_m
+            while size < SAMPLES_ACROSS * step * z and level < MAX_LEVEL:
+                level, size = level + 1, size * 2.0
             cx = np.floor((pose[0, 3] + dx * z) / size)
             cy = np.floor((pose[1, 3] + dy * z) / size)
             cz = np.floor((pose[2, 3] + dz * z) / size)
@@ -226,22 +225,35 @@ def _sample(depth, x, y, step, pose, side_m):  # type: ignore[no-untyped-def]
     return keys, normals
 
 
+@_jit
+def _merge(order, keys, counts, normals, merged_keys, merged_counts, merged_normals):  # type: ignore[no-untyped-def]
+    """Sums over runs of equal keys in this order; returns how many runs there are."""
+    last = -1
+    for n in order:
+        if last < 0 or keys[n] != merged_keys[last]:
+            last += 1
+            merged_keys[last] = keys[n]
+        merged_counts[last] += counts[n]
+        for a in range(3):
+            merged_normals[last, a] += normals[n, a]
+    return last + 1
+
+
 def _merged(keys: Keys, counts: npt.NDArray[np.int64], normals: Floats) -> Shown:
-    """Sums over runs of equal keys, which are in order."""
-    if not len(keys):
-        return Shown(keys, counts, normals)
-    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    return Shown(keys[starts], np.add.reduceat(counts, starts), np.add.reduceat(normals, starts))
+    """Cells in order, each once, with the sums of counts and normals; key 0 is left out."""
+    used = np.flatnonzero(keys)
+    order = used[np.argsort(keys[used], kind="stable")]
+    merged = Shown(np.empty(len(order), np.uint64), np.zeros(len(order), np.int64), np.zeros((len(order), 3), np.float32))
+    count = _merge(order, keys, counts, normals, *merged)
+    return Shown(merged.keys[:count], merged.samples[:count], merged.normals[:count])
 
 
 def union(views: list[Shown]) -> Shown:
     """The cells that several views show, with the sums of their samples."""
     if not views:
         return Shown(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty((0, 3), np.float32))
-    keys = np.concatenate([view.keys for view in views])
-    order = np.argsort(keys, kind="stable")
-    samples, normals = np.concatenate([view.samples for view in views]), np.concatenate([view.normals for view in views])
-    return _merged(keys[order], samples[order], normals[order])
+    keys, samples, normals = (np.concatenate(parts) for parts in zip(*views, strict=True))
+    return _merged(keys, samples, normals)
 
 
 def parents(keys: Keys) -> Keys:
@@ -260,10 +272,7 @@ def frame_cells(shown: Shown) -> FrameCells:
     generation = Shown(shown.keys, value, shown.normals)
     generations = [generation]
     for _ in range(LEVELS_UP):
-        above = parents(generation.keys)
-        kept = np.flatnonzero(above)
-        order = kept[np.argsort(above[kept], kind="stable")]
-        generation = _merged(above[order], generation.samples[order], generation.normals[order])
+        generation = _merged(parents(generation.keys), generation.samples, generation.normals)
         generation = generation._replace(samples=np.minimum(-(-generation.samples // 4), FULL_VALUE))
         generations.append(generation)
     total = union(generations)

@@ -9,7 +9,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from spatia_bridge.errors import ProtocolError, UnavailableError
+from spatia_bridge.errors import UnauthenticatedError, UnavailableError
 from spatia_bridge.service import status
 from spatia_bridge.service.bridge import BridgeService, Context
 from spatia_bridge.service.sessions import SessionsService
@@ -148,7 +148,7 @@ class BridgeServer:
         metadata = dict(context.invocation_metadata() or ())
         shown = str(metadata.get("authorization", "")).removeprefix("Bearer ")
         if self._token and not hmac.compare_digest(shown.encode(), self._token.encode()):
-            raise ProtocolError("the token is not this server's", "set the token that the server was started with")
+            raise UnauthenticatedError("the token is not this server's", "set the token that the server was started with")
 
 
 async def _abort(context: Context, error: Exception) -> None:

@@ -56,7 +56,6 @@ class Connection:
         self._worker: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._something = asyncio.Event()
-        self._recording = False
         self._finished = False
         self._closed = False
 
@@ -109,7 +108,7 @@ class Connection:
         self._unsubscribe()
         if self._timer is not None:
             self._timer.cancel()
-        if self._recording and self._session is not None:
+        if self._session is not None and self._session.recording_by is self:
             self._session.recorder.stop()  # what was recorded stays
         while not self._requests.empty():
             self._requests.get_nowait()
@@ -198,7 +197,7 @@ class Connection:
             answer(request, revision=(await session.redo()).number)
 
     def _pose(self, session: Session, command: commands.PoseReceived) -> None:
-        if self._recording:  # only of the client that switched it on: clocks differ
+        if session.recording_by is self:  # the client that switched it on last
             session.recorder.add(command.camera, command.time_secs)
             self._link.record(self._recording_of(session), self._clock())
         self._link.answer(command.request_id)
@@ -206,9 +205,10 @@ class Connection:
     def _record(self, session: Session, command: commands.SetRecording) -> None:
         if command.on:
             session.recorder.start()
-        else:
+            session.recording_by = self
+        elif session.recording_by is self:
             session.recorder.stop()
-        self._recording = command.on
+            session.recording_by = None
         self._link.record(self._recording_of(session), self._clock())
         self._link.answer(command.request_id)
 

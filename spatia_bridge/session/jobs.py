@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from spatia_bridge.errors import CancelledError, LimitExceededError, SpatiaError
+from spatia_bridge.errors import CancelledError, LimitExceededError, RejectedUpdateError, SpatiaError
 from spatia_bridge.generation.base import CancelToken
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.link.events import JobFailed, JobProgress, SessionEvent, Stage
@@ -108,7 +108,8 @@ class JobQueue:
             except CancelledError:
                 self._publish(job.progress(Stage.CANCELLED))
             except SpatiaError as error:
-                self._publish(JobFailed(job.number, error.code, error.message, error.remedy))
+                details = error.details if isinstance(error, RejectedUpdateError) else {}
+                self._publish(JobFailed(job.number, error.code, error.message, error.remedy, details))
                 self._publish(job.progress(Stage.FAILED))
             except Exception as error:  # a generator is someone else's code: whatever it throws, the session lives
                 self._publish(JobFailed(job.number, "INTERNAL", f"{type(error).__name__}: {error}", "see the server's log"))

@@ -18,7 +18,7 @@ from spatia_bridge.link.events import (
     TakeInfo,
     TakeState,
 )
-from spatia_bridge.memory import Cause, Edit, Memory, Revision
+from spatia_bridge.memory import Cause, Edit, Memory, Revision, Snapshot
 from spatia_bridge.session.jobs import Job, JobQueue
 from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, plant
 from spatia_bridge.session.workers import Workers
@@ -66,6 +66,7 @@ class Session:
         self.id = store.session_id
         self.memory = memory
         self.recorder = Recorder()
+        self.recording_by: object | None = None  # the one client whose poses are recorded: clocks differ
         self._store = store
         self._stages = stages
         self._make_generator = make_generator
@@ -343,8 +344,15 @@ class Session:
 
     async def _make_revision(self, make: Callable[..., Revision], *args: object) -> Revision:
         """Make a revision off the loop and tell everyone, in one order. The caller holds `_writing`."""
-        revision = await self._workers.run(make, *args)
-        snapshot = self.memory.at(revision.number)
+
+        def work() -> tuple[Revision, Snapshot]:
+            revision = make(*args)
+            snapshot = self.memory.at(revision.number)
+            for index in revision.changed & snapshot.chunks.keys():
+                _ = snapshot.chunks[index].packed_hash  # hashed here, so that the links need not do it on the loop
+            return revision, snapshot
+
+        revision, snapshot = await self._workers.run(work)
         self._publish(RevisionMade(revision, snapshot, self.memory.can_undo, self.memory.can_redo))
         return revision
 

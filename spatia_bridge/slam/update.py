@@ -122,11 +122,13 @@ class Slam:
             raise RejectedUpdateError(
                 f"take {take.number} has depth for {health['usable_ratio']:.1%} of its pixels",
                 "use a generator that gives depth, or a depth estimator",
+                health,
             )
         if health["conflict_ratio"] > self._config.max_conflict_ratio:
             raise RejectedUpdateError(
                 f"take {take.number} contradicts memory in {health['conflict_ratio']:.0%} of the pixels that memory covers",
                 "discard it and generate again with another seed or path",
+                health,
             )
 
 

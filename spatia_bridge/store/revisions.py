@@ -21,7 +21,13 @@ from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.store.clips import accept_clip_of
 from spatia_bridge.store.database import Database, seal, unseal
 from spatia_bridge.store.faults import damaged, parsed
-from spatia_bridge.store.values import plain_numbers, plain_region, region_from_plain
+from spatia_bridge.store.values import (
+    plain_numbers,
+    plain_region,
+    plain_similarity,
+    region_from_plain,
+    similarity_from_plain,
+)
 
 _CONTENT = """
 SELECT places.level, places.x, places.y, places.z, blobs.id, blobs.hash FROM places JOIN blobs ON blobs.id = (
@@ -123,9 +129,9 @@ class RevisionLog:
             revision, extra = self._revision(number, found[0], ())
             chunks = [self._chunk(ChunkIndex(*index), blob, digest) for *index, blob, digest in self._content(number)]
             with parsed(f"revision {number}"):
-                voxel_size_m, lock_ids, tombstone_ids = extra
+                voxel_size_m, lock_ids, tombstone_ids, alignment = extra
                 locks, tombstones = self._read_regions(lock_ids), self._read_regions(tombstone_ids)
-                snapshot = Snapshot(voxel_size_m).with_changes(
+                snapshot = Snapshot(voxel_size_m, alignment=similarity_from_plain(alignment)).with_changes(
                     {chunk.index: chunk for chunk in chunks}, locks=locks, tombstones=tombstones, revision=number
                 )
         if f"{snapshot.record_digest:064x}" != revision.digest or len(snapshot.chunks) != revision.chunks:
@@ -165,7 +171,7 @@ class RevisionLog:
         return tuple(regions)
 
     def _revision(self, number: int, body: bytes, changed: Iterable[ChunkIndex]) -> tuple[Revision, list[Any]]:
-        """The revision, and its voxel size and region ids."""
+        """The revision; its voxel size, region ids and alignment."""
         what = f"{self._database.what}: revision {number}"
         with parsed(what):
             stated, cause, content_of, note, clip, points, chunks, digest, health, *extra = unseal(body, what)
@@ -174,7 +180,7 @@ class RevisionLog:
             revision = Revision(
                 number, Cause(cause), content_of, note, clip, points, chunks, digest, frozenset(changed), dict(health)
             )
-        return revision, extra[:3]
+        return revision, extra[:4]
 
 
 def _plain_revision(revision: Revision, snapshot: Snapshot, regions: dict[Region, int]) -> list[Any]:
@@ -191,6 +197,7 @@ def _plain_revision(revision: Revision, snapshot: Snapshot, regions: dict[Region
         float(snapshot.voxel_size_m),
         [regions[region] for region in snapshot.locks],
         [regions[region] for region in snapshot.tombstones],
+        plain_similarity(snapshot.alignment),
         time.time(),
     ]
 

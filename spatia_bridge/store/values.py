@@ -7,6 +7,7 @@ import numpy as np
 
 from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
+from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.memory.regions import Box, Region, Sphere
 
 
@@ -30,6 +31,17 @@ def region_from_plain(plain: list[Any]) -> Region:
     if kind == "sphere":
         return Sphere(np.array(place, np.float64), float(size))
     raise ValueError(f"there is no region of kind {kind!r}")
+
+
+def plain_similarity(similarity: Similarity) -> list[Any]:
+    """[scale, 9 numbers of the rotation]."""
+    return [float(similarity.scale), similarity.rotation.ravel().tolist()]
+
+
+def similarity_from_plain(plain: list[Any]) -> Similarity:
+    """The similarity again; ValueError or InvalidInputError when it is none."""
+    scale, rotation = plain
+    return Similarity(float(scale), np.array(rotation, np.float64).reshape(3, 3))
 
 
 def plain_camera(camera: Camera) -> list[Any]:

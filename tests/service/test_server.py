@@ -14,8 +14,8 @@ from spatia_bridge.errors import (
     ConflictError,
     InvalidInputError,
     NotFoundError,
-    ProtocolError,
     SpatiaError,
+    UnauthenticatedError,
     UnavailableError,
 )
 from spatia_bridge.geometry.conventions import Engine
@@ -217,12 +217,12 @@ async def test_management_without_a_server():
 async def test_the_token_guards_both_services(host):
     async with BridgeServer(host, "127.0.0.1:0", token="gé heim") as server:
         address = f"127.0.0.1:{server.port}"
-        with pytest.raises(ProtocolError, match="token"):
+        with pytest.raises(UnauthenticatedError, match="token"):
             await BridgeClient.connect(address, "s")
         async with await BridgeClient.connect(address, "s", token="gé heim"):
             pass
         async with SessionsClient(address) as sessions:
-            with pytest.raises(ProtocolError, match="token"):
+            with pytest.raises(UnauthenticatedError, match="token"):
                 await sessions.list()
     async with BridgeServer(host, "127.0.0.1:0", token="plain") as server:
         sessions = SessionsClient(f"127.0.0.1:{server.port}", token="plain")

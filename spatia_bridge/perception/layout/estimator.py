@@ -9,8 +9,8 @@ import numpy.typing as npt
 from spatia_bridge.frames import ColourImage, Mask
 from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.perception.depth import DepthEstimate, check_picture
-from spatia_bridge.perception.layout.gravity import Frame, find_frame
-from spatia_bridge.perception.layout.lines import find_segments
+from spatia_bridge.perception.layout.gravity import Frame, consistency, find_frame
+from spatia_bridge.perception.layout.lines import Segments, find_segments
 from spatia_bridge.perception.layout.plan import Evidence, Wall, find_walls
 from spatia_bridge.perception.layout.regions import HORIZON_MARGIN, Regions, find_regions
 from spatia_bridge.perception.layout.surfaces import Layout, intersect
@@ -48,21 +48,22 @@ class LayoutEstimator:
 
     def estimate(self, colour: ColourImage, intrinsics: Intrinsics) -> DepthEstimate:
         check_picture(colour, intrinsics)
-        frame = find_frame(find_segments(colour, intrinsics))
+        segments = find_segments(colour, intrinsics)
+        frame = find_frame(segments)
         small, k = _reduced(colour, intrinsics, self._config.working_width_px)
         rays = _level_rays(k, frame)
         regions = find_regions(small, _slope(rays))
-        layout = self._layout(frame, regions, k, rays)
+        layout = self._layout(frame, regions, k, rays, segments)
         depth, kind = intersect(layout, _level_rays(intrinsics, frame))
         sky = cv2.resize(regions.sky.astype(np.uint8), (intrinsics.width, intrinsics.height), interpolation=cv2.INTER_NEAREST) > 0
         depth[sky] = np.inf
         confidence = np.full(depth.shape, 0.7, np.float32)
         return DepthEstimate(depth, confidence, frame.gravity_camera, layout.height_m, ())
 
-    def _layout(self, frame: Frame, regions: Regions, k: Intrinsics, rays: npt.NDArray[np.float32]) -> Layout:
-        evidence = _evidence(regions, k, rays, frame, self._config)
+    def _layout(self, frame: Frame, regions: Regions, k: Intrinsics, rays: npt.NDArray[np.float32], segments: Segments) -> Layout:
+        evidence = _evidence(regions, k, rays, frame, segments, self._config)
         walls, cost = find_walls(evidence, frame.facings, self._config.camera_height_m)
-        self.debug = dict(frame=frame, regions=regions, walls=walls, cost=cost)
+        self.debug = dict(turned=evidence.turned, things=None, frame=frame, regions=regions, walls=walls, cost=cost)
         return Layout(self._config.camera_height_m, frame.facings, walls)
 
 
@@ -84,7 +85,9 @@ def _slope(rays: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(rays[..., 1] / np.maximum(np.hypot(rays[..., 0], rays[..., 2]), 1e-3), np.float32)
 
 
-def _evidence(regions: Regions, k: Intrinsics, rays: npt.NDArray[np.float32], frame: Frame, config: LayoutConfig) -> Evidence:
+def _evidence(
+    regions: Regions, k: Intrinsics, rays: npt.NDArray[np.float32], frame: Frame, segments: Segments, config: LayoutConfig
+) -> Evidence:
     """The labels below the horizon, sampled on a grid of a level camera."""
     ahead = rays[..., 2] > 0.2
     seen = ahead & (rays[..., 1] > 0)
@@ -100,4 +103,29 @@ def _evidence(regions: Regions, k: Intrinsics, rays: npt.NDArray[np.float32], fr
     v = np.floor(camera[..., 1] / depth * k.fy + k.cy).astype(np.int64)
     inside = (u >= 0) & (u < k.width) & (v >= 0) & (v < k.height) & (camera[..., 2] > 1e-3)
     ground = inside & regions.ground[np.where(inside, v, 0), np.where(inside, u, 0)]
-    return Evidence(grid_x, grid_y, ground.astype(np.float64), (inside & ~ground).astype(np.float64))
+    return Evidence(
+        grid_x, grid_y, ground.astype(np.float64), (inside & ~ground).astype(np.float64), _turned(segments, frame, grid_x)
+    )
+
+
+def _turned(segments: Segments, frame: Frame, x: Floats) -> Floats:
+    """float64 (2, C): the share of the level lines of uprights, in each column, that cannot lie on a wall of this facing.
+
+    A level line on a wall that faces one way runs along the other; lines on the ground say nothing, nor do those that fit both.
+    """
+    against = np.zeros((2, len(x)))
+    if not frame.found or not len(segments):
+        return against
+    votes = consistency(segments, np.vstack([[0.0, 1.0, 0.0], frame.facings]) @ frame.level_from_camera, np.radians(2.5))
+    middle = np.column_stack([segments.middle, np.ones(len(segments))])
+    upright = middle @ frame.gravity_camera < 0  # no ground reaches above the horizon
+    ends = [np.column_stack([end, np.ones(len(segments))]) @ frame.level_from_camera.T for end in (segments.start, segments.end)]
+    columns = np.sort(np.stack([end[:, 0] / np.maximum(end[:, 2], 1e-3) for end in ends]), axis=0)
+    for axis in range(2):
+        clear = upright & (votes[1 + axis] > 0.5) & (votes[2 - axis] < 0.25) & (votes[0] < 0.25)
+        for low, high, weight in zip(columns[0][clear], columns[1][clear], segments.weight[clear], strict=True):
+            against[axis, (x >= low) & (x <= high)] += weight
+    window = np.hanning(2 * (len(x) // 12) + 3)
+    spread = np.stack([np.convolve(row, window / window.sum(), mode="same") for row in against])
+    total = spread.sum(axis=0)
+    return np.asarray(spread / np.maximum(total, 0.1 * max(float(total.max()), 1e-9)))

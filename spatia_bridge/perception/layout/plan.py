@@ -18,10 +18,18 @@ NEAREST_M, FARTHEST_M = 0.6, 120.0  # of a wall, for a camera 1.5 m up
 STEPS = 150  # a facing and sign; 3.6 % apart, refined afterwards
 GROUND_ABOVE, OTHER_BELOW = 1.0, 0.6  # cost of a pixel that contradicts, in pixels
 MOST_ABOVE, MOST_BELOW = 0.30, 0.15  # of the picture's height, a column: what stands on the ground hides the base line
-CORNER, EDGE = 0.25, 0.7  # of the picture's height
+CORNER, EDGE = 0.3, 1.0  # of the picture's height
 CORNER_SLACK = 0.012  # of the picture's height
 GRAZING = 0.06  # least |nx x + nz| / |(x, 1)|: a wall seen more edge-on than this is none
 REFINE_STEPS = 21
+WRONG_FACING = 0.1  # of the picture's height, a column whose level lines all run along the other facing's walls
+ALIGNMENT = 0.03  # of the picture's height, a column: what it may cost to share a plane with another wall,
+DOUBT = 1.0  # and this multiple of what the wall costs anyway
+MOST_ALIGNED = 1.7  # ratio of distances
+MEETING = 0.06  # of the columns, how far a corner may move to where its walls meet
+_NOWHERE = 1 << 30
+
+Run = tuple[int, int, int, float]  # first column, column after the last, facing, base
 
 
 @dataclass(frozen=True)
@@ -48,12 +56,19 @@ class Evidence:
         x: float64 (C,), the columns, on the plane z = 1.
         y: float64 (R,), the rows below the horizon, on the plane z = 1, downwards.
         ground, other: float64 (R, C) in 0…1; both 0 outside the picture.
+        turned: float64 (2, C) in 0…1, how much of the column's level lines speaks against a wall of this facing.
     """
 
     x: Floats
     y: Floats
     ground: Floats
     other: Floats
+    turned: Floats
+
+    def columns(self, begin: int, end: int) -> "Evidence":
+        """That of some columns."""
+        part = slice(begin, end)
+        return Evidence(self.x[part], self.y, self.ground[:, part], self.other[:, part], self.turned[:, part])
 
 
 def find_walls(evidence: Evidence, facings: Floats, camera_height_m: float) -> tuple[tuple[Wall, ...], float]:
@@ -64,15 +79,15 @@ def find_walls(evidence: Evidence, facings: Floats, camera_height_m: float) -> t
     """
     bases, facing = _states(camera_height_m)
     feet = _feet(evidence.x, facings[facing], bases)
-    data = _costs(evidence, feet)
-    path, cost = _best_path(data, feet, len(evidence.y), float(evidence.y[1] - evidence.y[0]))
+    data = _costs(evidence, feet) + WRONG_FACING * len(evidence.y) * evidence.turned[facing]
+    path, cost = _best_path(data, feet, facing, len(evidence.y), float(evidence.y[1] - evidence.y[0]))
     cuts = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
-    walls = []
+    walls: list[Run] = []
     for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
         normal = facings[facing[path[begin]]]
         base = _refined(evidence, begin, end, normal, float(bases[path[begin]]))
         walls.append((begin, end, int(facing[path[begin]]), base))
-    return _joined(evidence.x, walls, facings), cost / max(len(path) * len(evidence.y), 1)
+    return _joined(evidence.x, _aligned(evidence, walls, facings), facings), cost / max(len(path) * len(evidence.y), 1)
 
 
 def _states(height_m: float) -> tuple[Floats, npt.NDArray[np.int64]]:
@@ -105,7 +120,9 @@ def _costs(evidence: Evidence, feet: Floats) -> Floats:
     return np.where(np.isfinite(feet), cost, 10.0 * rows)
 
 
-def _best_path(data: Floats, feet: Floats, rows: int, step: float) -> tuple[npt.NDArray[np.int64], float]:
+def _best_path(
+    data: Floats, feet: Floats, facing: npt.NDArray[np.int64], rows: int, step: float
+) -> tuple[npt.NDArray[np.int64], float]:
     """The cheapest state a column (C,), and its cost in rows."""
     states, columns = data.shape
     corner, edge, slack = CORNER * rows, EDGE * rows, CORNER_SLACK * rows * step
@@ -116,13 +133,17 @@ def _best_path(data: Floats, feet: Floats, rows: int, step: float) -> tuple[npt.
         best, source = total.copy(), stay
         jump = int(total.argmin())
         best, source = _cheaper(best, source, np.full(states, total[jump] + edge), np.full(states, jump))
-        cell = np.where(np.isfinite(feet[:, column]), np.minimum(feet[:, column] / slack, 1e6), 2e6).astype(np.int64)
-        order = np.lexsort((total, cell))
-        cells, first = np.unique(cell[order], return_index=True)
+        # a corner: the cheapest wall of the other facing whose base line is at the same row, give or take a cell of rows
+        cell = np.where(np.isfinite(feet[:, column]), np.minimum(feet[:, column] / slack, _NOWHERE / 2), _NOWHERE).astype(
+            np.int64
+        )
+        group = facing * 2 * _NOWHERE + cell
+        order = np.lexsort((total, group))
+        groups, first = np.unique(group[order], return_index=True)
         for shift in (-1, 0, 1):
-            place = np.searchsorted(cells, cell + shift)
-            place = np.minimum(place, len(cells) - 1)
-            there = (cells[place] == cell + shift) & (cell < 2_000_000)
+            wanted = (1 - facing) * 2 * _NOWHERE + cell + shift
+            place = np.minimum(np.searchsorted(groups, wanted), len(groups) - 1)
+            there = (groups[place] == wanted) & (cell < _NOWHERE)
             from_state = order[first[place]]
             best, source = _cheaper(best, source, np.where(there, total[from_state] + corner, np.inf), from_state)
         came[column], total = source, best + data[:, column]
@@ -144,14 +165,39 @@ def _refined(evidence: Evidence, begin: int, end: int, normal: Floats, base: flo
     """The base between the grid's steps that costs least over these columns; the middle one of equals."""
     ratio = (FARTHEST_M / NEAREST_M) ** (1.0 / (STEPS - 1))
     bases = base * np.geomspace(1 / ratio, ratio, REFINE_STEPS)
-    part = Evidence(evidence.x[begin:end], evidence.y, evidence.ground[:, begin:end], evidence.other[:, begin:end])
+    part = evidence.columns(begin, end)
     feet = _feet(part.x, np.tile(normal, (REFINE_STEPS, 1)), bases)
     cost = _costs(part, feet).sum(axis=1)
     good = np.flatnonzero(cost <= cost.min() + 1e-9)
     return float(bases[good[len(good) // 2]])
 
 
-def _joined(x: Floats, runs: list[tuple[int, int, int, float]], facings: Floats) -> tuple[Wall, ...]:
+def _aligned(evidence: Evidence, runs: list[Run], facings: Floats) -> list[Run]:
+    """Runs put on the plane of another one further away, where the picture hardly objects; equal neighbours become one.
+
+    What stands before a wall hides its base line and draws the wall forward; an opening splits one wall into two.
+    """
+    rows, done = len(evidence.y), list(runs)
+    for index in sorted(range(len(done)), key=lambda i: done[i][1] - done[i][0]):
+        begin, end, facing, base = done[index]
+        others = [b for _, _, f, b in done if f == facing and abs(b) < abs(base) < MOST_ALIGNED * abs(b) and b * base > 0]
+        if not others:
+            continue
+        bases = np.array([base, *others])
+        part = evidence.columns(begin, end)
+        cost = _costs(part, _feet(part.x, np.tile(facings[facing], (len(bases), 1)), bases)).sum(axis=1)
+        cost[1:] -= ALIGNMENT * rows * (end - begin) + DOUBT * cost[0]
+        done[index] = (begin, end, facing, float(bases[int(cost.argmin())]))
+    merged: list[Run] = []
+    for run in done:
+        if merged and merged[-1][2:] == run[2:]:
+            merged[-1] = (merged[-1][0], *run[1:])
+        else:
+            merged.append(run)
+    return merged
+
+
+def _joined(x: Floats, runs: list[Run], facings: Floats) -> tuple[Wall, ...]:
     """Runs of columns as walls; where two base lines cross near their common border, the border moves to the crossing."""
     step = float(x[1] - x[0]) if len(x) > 1 else 1.0
     borders = [-np.inf]
@@ -160,7 +206,7 @@ def _joined(x: Floats, runs: list[tuple[int, int, int, float]], facings: Floats)
         slope = base * facings[facing] - next_base * facings[next_facing]
         if abs(slope[0]) > 1e-9:
             crossing = float(-slope[2] / slope[0])
-            if abs(crossing - border) < max(0.03 * len(x), 3) * step:
+            if facing != next_facing and abs(crossing - border) < max(MEETING * len(x), 3) * step:
                 border = crossing
         borders.append(max(border, borders[-1]))
     borders.append(np.inf)

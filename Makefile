@@ -1,0 +1,71 @@
+# `make demo` and `make test` do all the set-up they need.
+PYTHON ?= python3
+# TORCH=cpu    the pinned release, as the package index at hand has it (a plain Linux index has the CUDA build: several GB);
+#              TORCH_INDEX=URL adds PyTorch's own CPU wheel index
+# TORCH=cuda   the same release with CUDA
+# TORCH=none   no torch, no diffusers: everything but learned models works
+TORCH ?= cpu
+TORCH_INDEX ?=
+OUT ?= demo
+
+VENV := .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.setup-stamp
+EXTRAS := $(if $(filter none,$(TORCH)),dev,dev,models)
+INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
+SYSTEM_PACKAGES := libusb-1.0-0 libgl1 libgomp1
+
+.PHONY: setup demo test check format proto system clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt Makefile
+	@$(MAKE) --no-print-directory system
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make setup PYTHON=python3.11"; exit 1; }
+	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --upgrade pip
+ifneq ($(TORCH),none)
+	$(RUN)/python -m pip install --quiet $(INDEX) -c constraints.txt torch
+endif
+	$(RUN)/python -m pip install --quiet $(INDEX) -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $(STAMP)
+
+# What open3d needs of the system; installed where apt may, else said.
+system:
+	@missing=""; \
+	for library in libusb-1.0.so.0 libGL.so.1 libgomp.so.1; do \
+	  { /sbin/ldconfig -p 2>/dev/null || ldconfig -p 2>/dev/null; } | grep -q "$$library" || missing="$$missing $$library"; \
+	done; \
+	if [ -n "$$missing" ] && [ "$$(uname -s)" = Linux ]; then \
+	  if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES); \
+	  elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
+	    sudo -n apt-get update -qq && sudo -n apt-get install -y -qq $(SYSTEM_PACKAGES); \
+	  else \
+	    echo "System libraries are missing:$$missing"; \
+	    echo "Install them (Debian and Ubuntu: apt-get install $(SYSTEM_PACKAGES)) and run make again."; exit 1; \
+	  fi; \
+	fi
+
+demo: setup
+	$(RUN)/spatia-bridge run sample --clips 6 --generator reproject --out $(OUT)
+
+test: check
+	$(RUN)/python -m pytest -q
+
+check: setup
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/python -m spatia_bridge.wire.generate --check
+
+format: setup
+	$(RUN)/ruff check --fix .
+	$(RUN)/ruff format .
+
+proto: setup
+	$(RUN)/python -m spatia_bridge.wire.generate
+
+clean:
+	rm -rf $(VENV) build dist $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
