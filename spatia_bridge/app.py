@@ -10,6 +10,7 @@ from pathlib import Path
 from spatia_bridge.errors import MissingDependencyError, NotFoundError
 from spatia_bridge.generation.base import Generator
 from spatia_bridge.render.cpu_renderer import CpuRenderer
+from spatia_bridge.render.renderer import Renderer
 from spatia_bridge.service import BridgeServer
 from spatia_bridge.session.host import SessionHost
 from spatia_bridge.session.loop import Stages
@@ -51,6 +52,11 @@ def check_generator(name: str, generators: Mapping[str, MakeGenerator]) -> None:
         raise NotFoundError(f"there is no generator {name!r}", f"use one of: {known}")
 
 
+def make_renderer() -> Renderer:
+    """The renderer of this machine."""
+    return CpuRenderer()
+
+
 def build_host(
     data: Path, default_generator: str = DEFAULT_GENERATOR, generators: Mapping[str, MakeGenerator] | None = None
 ) -> SessionHost:
@@ -66,7 +72,7 @@ def build_host(
     """
     known = find_generators() if generators is None else generators
     check_generator(default_generator, known)
-    renderer = CpuRenderer()
+    renderer = make_renderer()
     return SessionHost(SessionLibrary(data), Stages(renderer, Slam(renderer)), known, default_generator)
 
 

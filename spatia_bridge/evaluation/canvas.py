@@ -50,11 +50,11 @@ def write_right(image: ColourImage, text: str, at: tuple[int, int], size: int, c
 
 
 def fitted(image: ColourImage, width: int, height: int) -> ColourImage:
-    """The picture at another size: areas averaged when it shrinks, pixels kept crisp when it grows."""
+    """The picture at another size: areas averaged when it shrinks, pixels kept crisp when it grows by a whole number."""
     if image.shape[:2] == (height, width):
         return image
-    shrinks = width * height < image.shape[0] * image.shape[1]
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+    larger = cv2.INTER_NEAREST if width % image.shape[1] == 0 else cv2.INTER_LINEAR
+    way = cv2.INTER_AREA if width < image.shape[1] else larger
     return np.asarray(cv2.resize(image, (width, height), interpolation=way), np.uint8)
 
 

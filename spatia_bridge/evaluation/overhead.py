@@ -16,6 +16,7 @@ from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory import Snapshot
 
 Points = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 
 ABOVE_EYE_M = 0.15  # what stands higher than this above the nearest part of the path is cut off: ceilings, lintels
 SUPERSAMPLING = 2
@@ -23,17 +24,19 @@ MARGIN = 0.06  # of the picture, on each side
 REACH = 2.5  # in diagonals of the path's bounds: what lies further out (sky, backdrop) does not set the picture's scale
 MIN_REACH_M = 10.0
 _CELL_PIXELS = 16  # the cut is worked out once a cell of so many pixels
-_SHADE_M = 2.5  # a metre count over which what lies deeper gets darker
+_MAX_SIDE = 9  # pixels of a point's square; far points are large and few
+_SHADE_M = 1.6  # from the cut down over so many metres points get darker, so that cut walls stand out from the floor
 _PAST: Colour = ACCENT
 _FUTURE: Colour = (122, 124, 136)
 
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """Points to draw: positions (N, 3) metres in the world, sRGB uint8 (N, 3)."""
+    """Points to draw: positions (N, 3) metres in the world, sRGB uint8 (N, 3), diameters (N,) metres."""
 
     points_world: Points
     colours: npt.NDArray[np.uint8]
+    sizes_m: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.points_world)
@@ -43,9 +46,12 @@ def cloud_of(snapshot: Snapshot) -> Cloud:
     """All points of a snapshot."""
     chunks = list(snapshot.chunks.values())
     if not chunks:
-        return Cloud(np.empty((0, 3)), np.empty((0, 3), np.uint8))
-    points = np.concatenate([chunk.points_world(snapshot.voxel_size_m) for chunk in chunks])
-    return Cloud(points, np.concatenate([chunk.records["rgb"] for chunk in chunks]))
+        return Cloud(np.empty((0, 3)), np.empty((0, 3), np.uint8), np.empty(0, np.float32))
+    return Cloud(
+        np.concatenate([chunk.points_world(snapshot.voxel_size_m) for chunk in chunks]),
+        np.concatenate([chunk.records["rgb"] for chunk in chunks]),
+        np.concatenate([chunk.footprints_m(snapshot.voxel_size_m) for chunk in chunks]),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,22 +120,35 @@ def _bounds(cloud: Cloud, eyes: Points) -> Points:
 def draw_cloud(plan: Plan, cloud: Cloud) -> ColourImage:
     """The points from above (height, width, 3): below the cut, the highest one of each pixel, deeper ones darker."""
     width, height = plan.width * SUPERSAMPLING, plan.height * SUPERSAMPLING
-    fine = plan.pixels(cloud.points_world) * SUPERSAMPLING
-    x, y = np.floor(fine).astype(np.int64).T
-    inside = np.flatnonzero((x >= 0) & (x < width) & (y >= 0) & (y < height))
-    x, y, level = x[inside], y[inside], cloud.points_world[inside, 1]
+    x, y, point = _squares(plan, cloud)
+    level = cloud.points_world[point, 1]
     cell = _CELL_PIXELS * SUPERSAMPLING
     below = level - plan.cut_y[y // cell, x // cell]
     order = np.flatnonzero(below > 0)
     order = order[np.argsort(-level[order], kind="stable")]  # lowest first: the highest is written last and stays
     pixel = y[order] * width + x[order]
-    shade = 1.15 - 0.5 * np.clip(below[order] / _SHADE_M, 0, 1)
+    shade = 1.5 - 0.6 * np.clip(below[order] / _SHADE_M, 0, 1)
     image = blank(width, height)
-    image.reshape(-1, 3)[pixel] = np.clip(cloud.colours[inside[order]] * shade[:, None], 0, 255)
+    image.reshape(-1, 3)[pixel] = np.clip(cloud.colours[point[order]] * shade[:, None], 0, 255)
     seen = np.zeros(width * height, np.uint8)
     seen[pixel] = 1
     _close_gaps(image, seen.reshape(height, width))
     return np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _squares(plan: Plan, cloud: Cloud) -> tuple[Indices, Indices, Indices]:
+    """Every supersampled pixel within the picture that a point's square covers: columns, rows, point numbers (M,)."""
+    width, height = plan.width * SUPERSAMPLING, plan.height * SUPERSAMPLING
+    at = plan.pixels(cloud.points_world) * SUPERSAMPLING
+    inside = np.flatnonzero(((at >= 0) & (at < (width, height))).all(axis=1))
+    sides = np.clip(np.rint(cloud.sizes_m[inside] * plan.pixels_per_metre * SUPERSAMPLING), 1, _MAX_SIDE).astype(np.int64)
+    copies = sides**2
+    which = np.repeat(np.arange(len(inside)), copies)
+    rank = np.arange(len(which)) - np.repeat(np.cumsum(copies) - copies, copies)
+    low = np.floor(at[inside] - (sides[:, None] - 1) / 2).astype(np.int64)
+    x, y = low[which, 0] + rank % sides[which], low[which, 1] + rank // sides[which]
+    kept = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return x[kept], y[kept], inside[which[kept]]
 
 
 def _close_gaps(image: ColourImage, seen: npt.NDArray[np.uint8]) -> None:

@@ -1,6 +1,6 @@
 """Pictures for people: the contact sheet, and the frames of the side-by-side video."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +12,10 @@ from spatia_bridge.frames import ColourImage, Mask
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory import Snapshot
 
-PROJECTION_TITLE, PROJECTION_HINT = "Scene projection", "what memory knew before the clip; violet = nothing yet"
+PROJECTION_TITLE, PROJECTION_HINT = "Scene projection", "what memory knew before the clip; violet: nothing"
 FRAME_TITLE, FRAME_HINT = "Frame", "what the generator made of it"
-ABOVE_TITLE, ABOVE_HINT = "Memory from above", "after the clip's base revision; ceilings cut off"
-TRUTH_TITLE, TRUTH_HINT = "Truth", "what the level really looks like"
+ABOVE_TITLE, ABOVE_HINT = "Memory from above", "ceilings cut off; path and camera in orange"
+TRUTH_TITLE, TRUTH_HINT = "Recorded view", "the truth, at the nearest moment that was recorded"
 
 _GAP = 8
 _TITLE_BAR = 40
@@ -59,36 +59,37 @@ def _panel_title(image: ColourImage, x: int, title: str, hint: str) -> None:
     write(image, hint, (after + 12, 26), 13, QUIET)
 
 
-def side_by_side(shots: Sequence[Shot], plan: Plan) -> Iterator[ColourImage]:
+def side_by_side(shots: Iterable[Shot], path: Sequence[Camera], plan: Plan) -> Iterator[ColourImage]:
     """One picture a shot, (H, W, 3) with even sides: projection, frame, memory from above, with a status line below.
 
-    The plan's size is the third panel's; it must be as high as the frames. Memory is drawn once a snapshot.
+    Shots are taken one by one, so they may be made as they are asked for. Memory is drawn once a snapshot.
+
+    Args:
+        path: the cameras of all shots, in order.
+        plan: its size is that of every panel.
     """
-    path = [shot.camera for shot in shots]
     drawn: tuple[Snapshot | None, ColourImage] = (None, blank(plan.width, plan.height))
     for now, shot in enumerate(shots):
         if drawn[0] is not shot.memory:
             drawn = (shot.memory, draw_cloud(plan, cloud_of(shot.memory)))
         above = draw_camera(plan, drawn[1], path, now)
-        yield _compose(shot, above, len(shots))
+        yield _compose(shot, above, len(path))
 
 
 def _compose(shot: Shot, above: ColourImage, shots: int) -> ColourImage:
-    height, width = shot.frame.shape[:2]
-    if above.shape[0] != height:
-        raise InvalidInputError(f"panels are {height} and {above.shape[0]} pixels high", "fit the plan to the frames' height")
-    total = 2 * width + above.shape[1] + 4 * _GAP
+    height, width = above.shape[:2]
+    total = 3 * width + 4 * _GAP
     image = blank(_even(total), _even(_TITLE_BAR + height + _STATUS_BAR))
     panels = (
-        (mark_unknown(shot.projection, shot.coverage), PROJECTION_TITLE, PROJECTION_HINT),
-        (shot.frame, FRAME_TITLE, FRAME_HINT),
+        (fitted(mark_unknown(shot.projection, shot.coverage), width, height), PROJECTION_TITLE, PROJECTION_HINT),
+        (fitted(shot.frame, width, height), FRAME_TITLE, FRAME_HINT),
         (above, ABOVE_TITLE, ABOVE_HINT),
     )
     x = _GAP
     for panel, title, hint in panels:
-        image[_TITLE_BAR : _TITLE_BAR + height, x : x + panel.shape[1]] = panel
+        image[_TITLE_BAR : _TITLE_BAR + height, x : x + width] = panel
         _panel_title(image, x, title, hint)
-        x += panel.shape[1] + _GAP
+        x += width + _GAP
     base = _TITLE_BAR + height + 23
     place = f"clip {shot.clip} of {shot.clips}  ·  frame {shot.number + 1} of {shots}"
     left = f"{place}  ·  memory fills {shot.covered:.0%} of this view"

@@ -2,9 +2,10 @@
 
 Nothing here looks at single points, except once when a chunk is first met: a frame costs O(chunks) here and O(pixels) after it.
 
-Level of detail. Points of a chunk are ordered so that any prefix is an even sample. Where the chunk's points, at its nearest corner,
-would stand closer than LOD_SPACING_PX on screen, only `count · (spacing / LOD_SPACING_PX)²` of them are drawn, each with a footprint
-enlarged by the square root of what was left out: a surface keeps its density in points a pixel and stays closed.
+Level of detail. Points of a chunk are ordered so that any prefix is an even sample. Where a chunk's points, at its nearest corner,
+would stand closer than LOD_SPACING_PX on screen, only a prefix is drawn: the smallest `count / 2^k` whose spacing, √2 wider a step,
+still is at most LOD_SPACING_PX; footprints grow with the spacing, so a surface stays closed. (Other fractions would leave some
+neighbours in and some out, and so be uneven.) A frame then costs a few points a pixel, however many there are in memory.
 """
 
 import threading
@@ -20,7 +21,7 @@ from spatia_bridge.memory.record import CHUNK_SIDE, FOOTPRINT_BIAS, FOOTPRINT_ST
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.render.splat import FAR_M, MIN_COSINE, MIN_RADIUS_PX, NEAR_M, RIM_BIAS, SPLAT_DIAMETER, Lens
 
-LOD_SPACING_PX = 0.75
+LOD_SPACING_PX = 0.85
 MARGIN_PX = 2.0  # beyond the image's edges: the smallest splats, and float32 rounding
 ROUNDING = 1e-4  # relative; far above what float32 loses, far below what would cost anything
 TABLES_KEPT = 4
@@ -59,7 +60,8 @@ class ChunkTable:
         """O(chunks), and O(points) for those chunks that no table has met before."""
         if not base.chunks:
             none = np.zeros(0)
-            return cls((), none.astype(np.uint64), none.astype(np.int64), none, *[none.reshape(0, 3)] * 3, none, none)
+            corner = np.zeros((0, 3))
+            return cls((), none.astype(np.uint64), none.astype(np.int64), none, corner, corner, corner, none, none)
         index = np.array(list(base.chunks.keys()), np.int64)
         order = np.lexsort(index.T[::-1])
         index = index[order]
@@ -152,18 +154,20 @@ def select(table: ChunkTable, camera: Camera) -> Selection:
     Conservative: a chunk of which any splat could reach a pixel is kept (tested as a law).
     """
     k, pose = camera.intrinsics, camera.camera_from_world
-    focal = float(Lens.of(k).focal)
+    lens = Lens.of(k)
+    focal = float(lens.focal)
     half = (table.high_world - table.low_world) / 2
     centre = (table.high_world + table.low_world) / 2 @ pose[:3, :3].T + pose[:3, 3]
     near = np.maximum(centre[:, 2] - half @ np.abs(pose[2, :3]), NEAR_M)
-    fraction = np.minimum((focal * table.spacing_m / near / LOD_SPACING_PX) ** 2, 1)
-    takes = np.clip(np.ceil(table.counts * fraction).astype(np.int64), 1, table.counts)
+    halvings = np.floor(np.maximum(2 * np.log2(LOD_SPACING_PX * near / (focal * table.spacing_m)), 0))
+    takes = np.ceil(table.counts * np.exp2(-halvings)).astype(np.int64)
     radius = SPLAT_DIAMETER / 2 * table.voxel_m * np.sqrt(table.counts / takes)
     reach = radius * table.max_footprint
     rows = np.flatnonzero(_in_frustum(centre, half, reach, camera))
     rows = rows[np.argsort(near[rows], kind="stable")]
     near, half, reach = near[rows], half[rows], reach[rows]
-    radius_of_depth = np.minimum(reach / near, float(Lens.of(k).max_radius_px) / focal) + MIN_RADIUS_PX / focal
+    slant = np.hypot(max(k.cx, k.width - k.cx, 0) / k.fx, max(k.cy, k.height - k.cy, 0) / k.fy) + MARGIN_PX / focal
+    radius_of_depth = np.minimum(reach / near, float(lens.max_radius_px) / focal) * np.hypot(1, slant) + MIN_RADIUS_PX / focal
     max_key = (1 + radius_of_depth / (4 * RIM_BIAS * MIN_COSINE)) / near * (1 + ROUNDING)
     return Selection(
         rows=rows,
@@ -177,7 +181,7 @@ def select(table: ChunkTable, camera: Camera) -> Selection:
 
 
 def _in_frustum(centre: Floats, half: Floats, reach: Floats, camera: Camera) -> npt.NDArray[np.bool_]:
-    """bool (C,): boxes (centres in the camera's frame, half sizes along the world's axes) grown by `reach` that meet the frustum."""
+    """bool (C,): boxes grown by `reach` that meet the frustum; centres in the camera's frame, half sizes along the world's axes."""
     k, pose = camera.intrinsics, camera.camera_from_world
     planes = np.array(  # inward normal, offset
         [

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +11,16 @@ from spatia_bridge.frames import Projection
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory.record import Records
 from spatia_bridge.memory.snapshot import Snapshot
-from spatia_bridge.render import splat
 from spatia_bridge.render.cull import Selection, TableCache, select
 from spatia_bridge.render.renderer import ProjectionVideo
+from spatia_bridge.render.splat import FOOTPRINT_VOXELS, Lens
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 MAX_CANDIDATES = 1 << 20  # pairs of splat and pixel held at once
-_OCTAHEDRAL = np.float32(2 / 255)
+ONE, TWO, HALF, TINY = np.float32(1), np.float32(2), np.float32(0.5), np.float32(1e-12)
+OCTAHEDRAL = np.float32(2 / 255)
 
 
 class NumpyRenderer:
@@ -58,81 +60,127 @@ def _candidates(
     records: Records, selection: Selection, i: int, camera: Camera
 ) -> Iterator[tuple[Integers, Integers, Floats, Floats]]:
     """Batches of (record number, pixel number, key, inverse depth): the best candidate for each pixel that the batch reaches."""
-    splats = _splats(records, selection, i, camera)
-    boxes = splats["right"] - splats["left"], splats["bottom"] - splats["top"]
-    areas = boxes[0] * boxes[1]
+    s = _splats(records, selection, i, camera)
+    areas = s.width * s.height
     batches = (np.cumsum(areas) - areas) // MAX_CANDIDATES
     for batch in np.unique(batches):
         chosen = np.flatnonzero(batches == batch)
-        pairs = np.repeat(chosen, areas[chosen])
-        within = np.arange(len(pairs)) - np.repeat(np.cumsum(areas[chosen]) - areas[chosen], areas[chosen])
-        x = splats["left"][pairs] + within % boxes[0][pairs]
-        y = splats["top"][pairs] + within // boxes[0][pairs]
-        du = (x.astype(np.float32) + np.float32(0.5)) - splats["u"][pairs]
-        dv = (y.astype(np.float32) + np.float32(0.5)) - splats["v"][pairs]
-        squared = du * du + dv * dv
-        w = splats["w"][pairs] + (splats["wu"][pairs] * du + splats["wv"][pairs] * dv)
-        key = w - splats["bias"][pairs] * squared
-        inside = np.flatnonzero(squared <= splats["radius"][pairs] * splats["radius"][pairs])
-        pixel = y[inside] * camera.intrinsics.width + x[inside]
-        best = inside[_first_of_each(pixel, key[inside])]
-        yield splats["source"][pairs[best]], y[best] * camera.intrinsics.width + x[best], key[best], w[best]
+        of = np.repeat(chosen, areas[chosen])
+        within = np.arange(len(of)) - np.repeat(np.cumsum(areas[chosen]) - areas[chosen], areas[chosen])
+        column, row = s.left[of] + within % s.width[of], s.top[of] + within // s.width[of]
+        du = (column.astype(np.float32) + HALF) - s.u[of]
+        dv = (row.astype(np.float32) + HALF) - s.v[of]
+        rim = s.uu[of] * du * du + s.uv[of] * du * dv + s.vv[of] * dv * dv
+        w = s.w[of] + (s.wu[of] * du + s.wv[of] * dv)
+        key = w - s.bias[of] * rim
+        pixel = row * camera.intrinsics.width + column
+        inside = np.flatnonzero(rim <= ONE)
+        best = inside[_first_of_each(pixel[inside], key[inside])]
+        yield s.source[of[best]], pixel[best], key[best], w[best]
 
 
 def _first_of_each(pixel: Integers, key: Floats) -> Integers:
     """For each pixel the candidate with the greatest key; of equal ones the first."""
     order = np.lexsort((np.arange(len(pixel)), -key, pixel))
-    return order[np.diff(pixel[order], prepend=-1) != 0]
+    return np.asarray(order[np.diff(pixel[order], prepend=-1) != 0])
 
 
-def _splats(records: Records, selection: Selection, i: int, camera: Camera) -> dict[str, npt.NDArray[np.generic]]:
-    """The splats of one chunk's points that reach the image, as arrays by name; `source` is the record's number."""
-    lens = splat.Lens.of(camera.intrinsics)
+class _Splats(NamedTuple):
+    """The splats of one chunk's points, arrays (N,)."""
+
+    source: Integers  # the record's number
+    left: Integers  # the box of pixels within reach, clipped to the image
+    top: Integers
+    width: Integers
+    height: Integers
+    u: Floats  # where the point is seen, pixels
+    v: Floats
+    w: Floats  # inverse depth there, and its growth a pixel
+    wu: Floats
+    wv: Floats
+    uu: Floats  # the inverse of Σ: uu · du² + uv · du dv + vv · dv² is 1 at the rim
+    uv: Floats
+    vv: Floats
+    bias: Floats  # how much of its key the rim loses
+
+
+def _splats(records: Records, selection: Selection, i: int, camera: Camera) -> _Splats:
+    lens = Lens.of(camera.intrinsics)
     m = selection.camera_from_quarters[i]
     x, y, z = records["xyz"].T.astype(np.float32)
     depth = m[8] * x + m[9] * y + m[10] * z + m[11]
-    source = np.flatnonzero((depth >= np.float32(splat.NEAR_M)) & (depth <= np.float32(splat.FAR_M)))
+    source = np.flatnonzero((depth >= lens.near) & (depth <= lens.far))
     x, y, z, depth, records = x[source], y[source], z[source], depth[source], records[source]
-    w = np.float32(1) / depth
+    w = ONE / depth
     dx = (m[0] * x + m[1] * y + m[2] * z + m[3]) * w
     dy = (m[4] * x + m[5] * y + m[6] * z + m[7]) * w
+    normal = _normals(records["normal"], selection.camera_from_world)
+    radius = FOOTPRINT_VOXELS[records["footprint"]] * selection.radius_m[i] * lens.focal * w
+    suu, suv, svv, major, minor = _ellipse(np.minimum(radius, lens.max_radius_px), normal, dx, dy, lens)
+    facing = normal[0] * dx + normal[1] * dy + normal[2]
+    inverse_cosine = ONE / np.maximum(np.abs(facing), lens.min_cosine)
+    signed = np.copysign(inverse_cosine, facing)
+    spread = np.sqrt(major) / lens.focal * inverse_cosine
+    damping = np.where(spread > lens.max_depth_change, lens.max_depth_change / spread, ONE)
     u, v = lens.fx * dx + lens.cx, lens.fy * dy + lens.cy
-    radius = splat.FOOTPRINT_VOXELS[records["footprint"]] * selection.radius_m[i] * lens.focal * w
-    radius = np.minimum(np.maximum(radius, np.float32(splat.MIN_RADIUS_PX)), lens.max_radius_px)
-    gx, gy, inverse_cosine = _slopes(records["normal"], selection.camera_from_world, dx, dy)
-    spread = inverse_cosine * radius / lens.focal
-    limit = np.float32(splat.MAX_DEPTH_CHANGE)
-    damping = np.where(spread > limit, limit / spread, np.float32(1))
-    half = np.float32(0.5)
-    width, height = np.float32(camera.intrinsics.width), np.float32(camera.intrinsics.height)
-    return {
-        "source": source,
-        "u": u,
-        "v": v,
-        "w": w,
-        "radius": radius,
-        "wu": w * gx * damping * (np.float32(1) / lens.fx),
-        "wv": w * gy * damping * (np.float32(1) / lens.fy),
-        "bias": np.float32(splat.RIM_BIAS) * w * inverse_cosine / (lens.focal * radius),
-        "left": np.clip(np.ceil(u - radius - half), 0, width).astype(np.int64),
-        "right": np.clip(np.floor(u + radius + half), 0, width).astype(np.int64),
-        "top": np.clip(np.ceil(v - radius - half), 0, height).astype(np.int64),
-        "bottom": np.clip(np.floor(v + radius + half), 0, height).astype(np.int64),
-    }
+    reach_u, reach_v = np.sqrt(suu), np.sqrt(svv)
+    columns, rows = np.float32(camera.intrinsics.width), np.float32(camera.intrinsics.height)
+    left = np.clip(np.ceil(u - reach_u - HALF), 0, columns).astype(np.int64)
+    right = np.clip(np.floor(u + reach_u + HALF), 0, columns).astype(np.int64)
+    top = np.clip(np.ceil(v - reach_v - HALF), 0, rows).astype(np.int64)
+    bottom = np.clip(np.floor(v + reach_v + HALF), 0, rows).astype(np.int64)
+    per_determinant = ONE / (major * minor)
+    return _Splats(
+        source=source,
+        left=left,
+        top=top,
+        width=np.maximum(right - left, 0),
+        height=np.maximum(bottom - top, 0),
+        u=u,
+        v=v,
+        w=w,
+        wu=w * (normal[0] * signed) * damping * lens.per_fx,
+        wv=w * (normal[1] * signed) * damping * lens.per_fy,
+        uu=svv * per_determinant,
+        uv=TWO * -suv * per_determinant,
+        vv=suu * per_determinant,
+        bias=lens.rim_bias * w * spread,
+    )
 
 
-def _slopes(codes: npt.NDArray[np.uint8], rotation: Floats, dx: Floats, dy: Floats) -> tuple[Floats, Floats, Floats]:
-    """Of octahedral normals: how fast the plane's inverse depth grows along x and y, relative to itself; and 1 / cosine."""
-    nx, ny = (codes.T.astype(np.float32)) * _OCTAHEDRAL - np.float32(1)
-    nz = np.float32(1) - np.abs(nx) - np.abs(ny)
-    fold = np.maximum(-nz, np.float32(0))
-    nx, ny = nx - np.copysign(fold, nx), ny - np.copysign(fold, ny)
-    length = np.sqrt(nx * nx + ny * ny + nz * nz)
+def _normals(codes: npt.NDArray[np.uint8], rotation: Floats) -> tuple[Floats, Floats, Floats]:
+    """Unit normals in the camera's frame, of octahedral codes."""
+    x, y = codes.T.astype(np.float32) * OCTAHEDRAL - ONE
+    z = ONE - np.abs(x) - np.abs(y)
+    fold = np.maximum(-z, np.float32(0))
+    x, y = x - np.copysign(fold, x), y - np.copysign(fold, y)
+    scale = ONE / np.sqrt(x * x + y * y + z * z)
+    x, y, z = x * scale, y * scale, z * scale
     r = rotation
-    cx = r[0, 0] * nx + r[0, 1] * ny + r[0, 2] * nz
-    cy = r[1, 0] * nx + r[1, 1] * ny + r[1, 2] * nz
-    cz = r[2, 0] * nx + r[2, 1] * ny + r[2, 2] * nz
-    facing = cx * dx + cy * dy + cz
-    inverse = np.float32(1) / np.maximum(np.abs(facing), np.float32(splat.MIN_COSINE) * length)
-    signed = np.copysign(inverse, facing)
-    return cx * signed, cy * signed, length * inverse
+    return (
+        r[0, 0] * x + r[0, 1] * y + r[0, 2] * z,
+        r[1, 0] * x + r[1, 1] * y + r[1, 2] * z,
+        r[2, 0] * x + r[2, 1] * y + r[2, 2] * z,
+    )
+
+
+def _ellipse(radius: Floats, n: tuple[Floats, Floats, Floats], dx: Floats, dy: Floats, lens: Lens) -> tuple[Floats, ...]:
+    """Σ widened to the smallest radius: its entries uu, uv, vv, then the squares of its longer and shorter half axis."""
+    ru, rv = radius * lens.squeeze_x, radius * lens.squeeze_y
+    p, q = n[0] - n[2] * dx, n[1] - n[2] * dy
+    uu = ru * ru * (ONE + dx * dx - lens.flatness * p * p)
+    vv = rv * rv * (ONE + dy * dy - lens.flatness * q * q)
+    uv = ru * rv * (dx * dy - lens.flatness * p * q)
+    middle, half = (uu + vv) * HALF, (uu - vv) * HALF
+    apart = np.sqrt(half * half + uv * uv)
+    major, minor = middle + apart, middle - apart
+    more_major = np.maximum(lens.min_radius_squared - major, np.float32(0))
+    more_minor = np.maximum(lens.min_radius_squared - minor, np.float32(0))
+    share = (more_minor - more_major) / np.maximum(TWO * apart, TINY)
+    return (
+        uu + more_major + share * (major - uu),
+        uv - share * uv,
+        vv + more_major + share * (major - vv),
+        major + more_major,
+        minor + more_minor,
+    )

@@ -1,30 +1,32 @@
 """How a point becomes pixels: the rules that every renderer follows to the bit, and their constants.
 
-A point at (X, Y, Z) in the camera's frame with footprint `d` (a diameter in metres) is a small piece of a plane through the point
-along its normal. On screen it is a disc around the point's pixel position (u₀, v₀) with the radius in pixels
+A point at (X, Y, Z) in the camera's frame, with unit normal n and footprint d (a diameter in metres), is a disc on the plane through
+it, of radius r = SPLAT_DIAMETER / 2 · d, and THICKNESS · r thick, so that it does not vanish when seen from its edge. With the ray
+d₀ = (x, y, 1) = (X/Z, Y/Z, 1) its image is, to first order (Zwicker et al., "EWA Splatting", 2002), the ellipse around its pixel
+position (u₀, v₀) with the matrix
 
-    R = SPLAT_DIAMETER / 2 · d · f / Z,    f = max(fx, fy),    within MIN_RADIUS_PX … MAX_RADIUS_PX and f / 2
+    Σ = (r/Z)² · F J (I − (1 − THICKNESS²) n nᵀ) Jᵀ F,    J = (1 0 −x; 0 1 −y),    F = diag(fx, fy),
 
-so splats are as wide as the pixel that once saw the point, whatever the angle: a footprint says nothing about slant, and a disc
-foreshortened by the normal tears a floor apart that was seen at a grazing angle. The normal gives depth instead. For a plane the
-inverse depth is linear in pixels: with the normal n in the camera's frame and the ray d₀ = (X/Z, Y/Z, 1), a pixel centre at an
-offset of (du, dv) from the point sees the plane at
+whose axes are widened to MIN_RADIUS_PX where they are shorter; r/Z counts as at most what MAX_RADIUS_PX and MAX_RADIUS_OF_DEPTH say.
+Discs close a surface from every side: the footprint of what was seen at a slant is that much wider (`slam.observe`), and THICKNESS is
+the inverse of how much wider it can get. For a plane the inverse depth is linear in pixels. At an offset of e = (du, dv) from the
+point a pixel centre sees
 
     1 / depth = w = 1/Z · (1 + (nx · du / fx + ny · dv / fy) / (n · d₀)).
 
 The pixel keeps the candidate with the greatest key, in the order of the points where two are equal (strictly greater wins):
 
-    key = w − RIM_BIAS · (R / f) / Z / cosine · (du² + dv²) / R²
+    key = w − RIM_BIAS · E / cosine / Z · eᵀ Σ⁻¹ e,    E = longer half axis / max(fx, fy),
 
 which pushes a splat's rim back by about its own radius. Where splats of one surface overlap, the paraboloids cross half way
-between their centres, so each pixel shows the nearest centre (the Voronoi diagram by z-buffer of Hoff et al., SIGGRAPH 1999) and
-rims never smear a texture; between surfaces further apart than a splat the true depth decides. Bounded against noise: `cosine`, the
-angle between n and the ray, counts as at least MIN_COSINE, and w stays within half of 1/Z. Points at NEAR_M … FAR_M are drawn.
+between their centres, so each pixel shows the nearest centre (a Voronoi diagram by z-buffer, Hoff et al., SIGGRAPH 1999) and rims
+never smear a texture; between surfaces further apart than a splat the true depth decides. Bounded against noise: `cosine`, n · d₀
+without its sign, counts as at least MIN_COSINE, and w stays within half of 1/Z. Points at NEAR_M … FAR_M are drawn.
 
 All of it is float32 arithmetic in one fixed order with no fused multiply-add, hence equal in NumPy and in compiled code.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -33,13 +35,14 @@ from spatia_bridge.frames import MAX_DEPTH_M
 from spatia_bridge.geometry.camera import Intrinsics
 from spatia_bridge.memory.record import FOOTPRINT_BIAS, FOOTPRINT_STEPS
 
-SPLAT_DIAMETER = 1.7  # in footprints; 1.42 closes a perfect grid, the rest is for the jitter of positions (tests/render)
+SPLAT_DIAMETER = 1.9  # in footprints; 1.42 closes a perfect grid, the rest is for the jitter of positions
+THICKNESS = 0.25
 MIN_RADIUS_PX = 0.7072  # half a pixel's diagonal: every point covers a pixel centre
 MAX_RADIUS_PX = 256.0
 MAX_RADIUS_OF_DEPTH = 0.5
 MIN_COSINE = 0.2
 MAX_DEPTH_CHANGE = 0.5
-RIM_BIAS = 1.0
+RIM_BIAS = 3.0
 NEAR_M = 0.01
 FAR_M = MAX_DEPTH_M
 
@@ -48,24 +51,34 @@ FOOTPRINT_VOXELS = np.exp2((np.arange(256) - FOOTPRINT_BIAS) / FOOTPRINT_STEPS).
 
 @dataclass(frozen=True)
 class Lens:
-    """What the rules need of a camera's intrinsics, as float32 numbers: both renderers start from the same roundings."""
+    """What the rules need of a camera and of the constants, as float32: every renderer starts from the same roundings."""
 
     fx: np.float32
     fy: np.float32
     cx: np.float32
     cy: np.float32
-    focal: np.float32
+    focal: np.float32  # the longer one
+    per_fx: np.float32
+    per_fy: np.float32
+    squeeze_x: np.float32  # fx / focal
+    squeeze_y: np.float32
     max_radius_px: np.float32
+    near: np.float32
+    far: np.float32
+    min_radius_squared: np.float32
+    flatness: np.float32  # 1 − THICKNESS²
+    min_cosine: np.float32
+    rim_bias: np.float32
+    max_depth_change: np.float32
 
     @classmethod
     def of(cls, k: Intrinsics) -> "Lens":
         focal = max(k.fx, k.fy)
-        bound = max(min(MAX_RADIUS_PX, MAX_RADIUS_OF_DEPTH * focal), MIN_RADIUS_PX)
-        return cls(*(np.float32(value) for value in (k.fx, k.fy, k.cx, k.cy, focal, bound)))
+        max_radius = max(min(MAX_RADIUS_PX, MAX_RADIUS_OF_DEPTH * focal), MIN_RADIUS_PX)
+        camera = (k.fx, k.fy, k.cx, k.cy, focal, 1 / k.fx, 1 / k.fy, k.fx / focal, k.fy / focal, max_radius)
+        constants = (NEAR_M, FAR_M, MIN_RADIUS_PX**2, 1 - THICKNESS**2, MIN_COSINE, RIM_BIAS, MAX_DEPTH_CHANGE)
+        return cls(*(np.float32(value) for value in camera + constants))
 
     def as_array(self) -> npt.NDArray[np.float32]:
-        """float32 (14,): the lens, its reciprocals, and the constants, in the order in which the compiled kernel reads them."""
-        one = np.float32(1)
-        values = [self.fx, self.fy, self.cx, self.cy, self.focal, self.max_radius_px, one / self.fx, one / self.fy]
-        constants = [NEAR_M, FAR_M, MIN_RADIUS_PX, MIN_COSINE, RIM_BIAS, MAX_DEPTH_CHANGE]
-        return np.array(values + constants, np.float32)
+        """float32 (17,), in the order of the fields: what compiled kernels take."""
+        return np.array([getattr(self, field.name) for field in fields(self)], np.float32)

@@ -7,7 +7,8 @@ those below should, and a change of wall costs — less at a corner, where base 
 (Flint, Mei, Murray and Reid, ECCV 2010).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ ALIGNMENT = 0.03  # of the picture's height, a column: what it may cost to share
 DOUBT = 1.0  # and this multiple of what the wall costs anyway
 MOST_ALIGNED = 1.7  # ratio of distances
 MEETING = 0.06  # of the columns, how far a corner may move to where its walls meet
+LINE_DISCOUNT = 0.7  # of what a change of wall costs, at a line from top to bottom
 _NOWHERE = 1 << 30
 
 Run = tuple[int, int, int, float]  # first column, column after the last, facing, base
@@ -57,6 +59,7 @@ class Evidence:
         y: float64 (R,), the rows below the horizon, on the plane z = 1, downwards.
         ground, other: float64 (R, C) in 0…1; both 0 outside the picture.
         turned: float64 (2, C) in 0…1, how much of the column's level lines speaks against a wall of this facing.
+        upright: float64 (C,) in 0…1, how much of the picture's height has a vertical line between this column and the one before.
     """
 
     x: Floats
@@ -64,11 +67,12 @@ class Evidence:
     ground: Floats
     other: Floats
     turned: Floats
+    upright: Floats
 
     def columns(self, begin: int, end: int) -> "Evidence":
         """That of some columns."""
         part = slice(begin, end)
-        return Evidence(self.x[part], self.y, self.ground[:, part], self.other[:, part], self.turned[:, part])
+        return Evidence(self.x[part], self.y, self.ground[:, part], self.other[:, part], self.turned[:, part], self.upright[part])
 
 
 def find_walls(evidence: Evidence, facings: Floats, camera_height_m: float) -> tuple[tuple[Wall, ...], float]:
@@ -80,7 +84,7 @@ def find_walls(evidence: Evidence, facings: Floats, camera_height_m: float) -> t
     bases, facing = _states(camera_height_m)
     feet = _feet(evidence.x, facings[facing], bases)
     data = _costs(evidence, feet) + WRONG_FACING * len(evidence.y) * evidence.turned[facing]
-    path, cost = _best_path(data, feet, facing, len(evidence.y), float(evidence.y[1] - evidence.y[0]))
+    path, cost = _best_path(evidence, data, feet, facing)
     cuts = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
     walls: list[Run] = []
     for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
@@ -121,15 +125,16 @@ def _costs(evidence: Evidence, feet: Floats) -> Floats:
 
 
 def _best_path(
-    data: Floats, feet: Floats, facing: npt.NDArray[np.int64], rows: int, step: float
+    evidence: Evidence, data: Floats, feet: Floats, facing: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], float]:
     """The cheapest state a column (C,), and its cost in rows."""
     states, columns = data.shape
-    corner, edge, slack = CORNER * rows, EDGE * rows, CORNER_SLACK * rows * step
+    rows = len(evidence.y)
+    change, slack = rows * (1 - LINE_DISCOUNT * evidence.upright), CORNER_SLACK * rows * (evidence.y[1] - evidence.y[0])
     came = np.zeros((columns, states), np.int64)
     total = data[:, 0].copy()
     for column in range(1, columns):
-        stay = np.arange(states)
+        stay, corner, edge = np.arange(states), CORNER * change[column], EDGE * change[column]
         best, source = total.copy(), stay
         jump = int(total.argmin())
         best, source = _cheaper(best, source, np.full(states, total[jump] + edge), np.full(states, jump))
@@ -198,20 +203,25 @@ def _aligned(evidence: Evidence, runs: list[Run], facings: Floats) -> list[Run]:
 
 
 def _joined(x: Floats, runs: list[Run], facings: Floats) -> tuple[Wall, ...]:
-    """Runs of columns as walls; where two base lines cross near their common border, the border moves to the crossing."""
+    """Runs of columns as walls that meet where they can."""
     step = float(x[1] - x[0]) if len(x) > 1 else 1.0
-    borders = [-np.inf]
-    for (_, end, facing, base), (_, _, next_facing, next_base) in zip(runs[:-1], runs[1:], strict=True):
-        border = float(x[end] - step / 2)
-        slope = base * facings[facing] - next_base * facings[next_facing]
-        if abs(slope[0]) > 1e-9:
-            crossing = float(-slope[2] / slope[0])
-            if facing != next_facing and abs(crossing - border) < max(MEETING * len(x), 3) * step:
-                border = crossing
+    borders = [-np.inf, *(float(x[begin] - step / 2) for begin, _, _, _ in runs[1:]), np.inf]
+    walls = [
+        Wall(left, right, facing, base) for left, right, (_, _, facing, base) in zip(borders[:-1], borders[1:], runs, strict=True)
+    ]
+    return with_corners(walls, facings, max(MEETING * len(x), 3) * step)
+
+
+def with_corners(walls: Sequence[Wall], facings: Floats, slack: float) -> tuple[Wall, ...]:
+    """The walls, with borders between walls of different facings moved to where they meet, if that is at most `slack` away."""
+    borders = [walls[0].left]
+    for wall, after in zip(walls[:-1], walls[1:], strict=True):
+        border = wall.right
+        difference = wall.base * facings[wall.facing] - after.base * facings[after.facing]
+        if wall.facing != after.facing and abs(difference[0]) > 1e-9:
+            crossing = float(-difference[2] / difference[0])
+            border = crossing if abs(crossing - border) < slack else border
         borders.append(max(border, borders[-1]))
-    borders.append(np.inf)
-    return tuple(
-        Wall(left, right, facing, base)
-        for left, right, (_, _, facing, base) in zip(borders[:-1], borders[1:], runs, strict=True)
-        if right > left
-    )
+    borders.append(walls[-1].right)
+    moved = [replace(wall, left=left, right=right) for wall, left, right in zip(walls, borders[:-1], borders[1:], strict=True)]
+    return tuple(wall for wall in moved if wall.right > wall.left)

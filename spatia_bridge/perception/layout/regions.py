@@ -98,3 +98,29 @@ def _sky(colour: ColourImage, slope: npt.NDArray[np.float32]) -> Mask:
     alike[np.flatnonzero(core.any(axis=1)).max() + 1 :] = False
     near = cv2.dilate(core.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return np.asarray(core | alike | (near & able))
+
+
+def sharpen_sky(sky: Mask, colour: ColourImage) -> Mask:
+    """The sky of a small picture, bool (h, w), at the size of the whole picture uint8 (H, W, 3).
+
+    Along its rim a pixel is sky where its colour is closer to that of the sky nearby than to that of the rest nearby.
+    """
+    size = (colour.shape[1], colour.shape[0])
+    if not sky.any():
+        return np.zeros(colour.shape[:2], np.bool_)
+    share = cv2.resize(sky.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    if sky.all() or sky.shape == colour.shape[:2]:
+        return np.asarray(share > 0.5)
+    reduced = cv2.resize(colour, (sky.shape[1], sky.shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)
+    kernel = np.ones((3, 3), np.uint8)
+    rim = (
+        cv2.resize(cv2.morphologyEx(sky.astype(np.uint8), cv2.MORPH_GRADIENT, kernel), size, interpolation=cv2.INTER_NEAREST) > 0
+    )
+    distances = []
+    for part in (cv2.erode(sky.astype(np.uint8), kernel) > 0, cv2.dilate(sky.astype(np.uint8), kernel) == 0):
+        weight = cv2.blur(part.astype(np.float32), (15, 15))
+        mean = cv2.blur(reduced * part[..., None], (15, 15)) / np.maximum(weight, np.float32(1e-6))[..., None]
+        distance = np.abs(colour.astype(np.float32) - cv2.resize(mean, size, interpolation=cv2.INTER_LINEAR)).sum(axis=2)
+        distances.append(np.where(cv2.resize(weight, size, interpolation=cv2.INTER_LINEAR) > 1e-4, distance, np.inf))
+    known = np.isfinite(distances[0]) | np.isfinite(distances[1])
+    return np.asarray(np.where(rim & known, distances[0] < distances[1], share > 0.5))

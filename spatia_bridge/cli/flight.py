@@ -1,0 +1,160 @@
+"""A client's flight: seed a session with recorded views, generate clips along the recorded path, fetch what was made.
+
+It speaks to the server like any other client, over gRPC, and measures from outside.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from spatia_bridge.cli.progress import Reporter, Stage
+from spatia_bridge.client import BridgeClient
+from spatia_bridge.errors import InvalidInputError
+from spatia_bridge.frames import RgbdFrame
+from spatia_bridge.geometry.trajectory import Trajectory
+from spatia_bridge.link import messages as msg
+from spatia_bridge.link.events import Stage as JobStage
+
+CANCEL_SECS = 5.0  # how long the server has to hear that the user wants to stop
+
+
+@dataclass(frozen=True, eq=False)
+class FlightPlan:
+    """What to fly.
+
+    Attributes:
+        views: recorded, in the order of time; their poses are the path.
+        seeds: the numbers of the views that memory begins with.
+        size: of the frames in pixels.
+    """
+
+    views: Sequence[RgbdFrame]
+    seeds: Sequence[int]
+    clips: int
+    generator: str
+    size: tuple[int, int]
+    prompt: str = ""
+    seed: int = 0
+
+
+@dataclass(eq=False)
+class FlownClip:
+    """One take as the client has it: its description, its encoded frames, the revision that it became."""
+
+    take: msg.Take
+    frames: list[msg.TakeFrame]
+    revision: msg.Revision
+    seconds: dict[str, float]
+
+
+@dataclass(eq=False)
+class Flight:
+    """What came of it. `synced` is the last revision, which the client's mirror verified by its digest."""
+
+    clips: list[FlownClip] = field(default_factory=list)
+    revisions: list[msg.Revision] = field(default_factory=list)
+    synced: msg.Synced = field(default_factory=msg.Synced)
+    mirrored_points: int = 0
+
+
+def trajectory_of_views(views: Sequence[RgbdFrame]) -> Trajectory:
+    """The path that the views were recorded along.
+
+    Raises:
+        InvalidInputError: fewer than two views, or times that do not increase.
+    """
+    if len(views) < 2:
+        raise InvalidInputError(f"the capture has {len(views)} view", "record a path of two views or more")
+    return Trajectory(tuple(view.camera for view in views), tuple(view.time_secs for view in views))
+
+
+class _Watch:
+    """Listens to a job: its revisions, and the seconds that each clip spends in each stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.revisions: list[msg.Revision] = []
+        self.seconds: dict[int, dict[str, float]] = {}  # by take
+        self._stage = stage
+        self._last: tuple[float, msg.Progress] | None = None
+
+    async def listen(self, client: BridgeClient) -> None:
+        async for body in client.events():
+            if isinstance(body, msg.Revision):
+                self.revisions.append(body)
+            elif isinstance(body, msg.Progress):
+                self._progress(body)
+
+    def _progress(self, now: msg.Progress) -> None:
+        at = time.monotonic()
+        if self._last is not None:
+            since, before = self._last
+            if before.stage in (JobStage.PROJECTING, JobStage.GENERATING, JobStage.UPDATING):
+                spent = self.seconds.setdefault(before.take, {})
+                spent[before.stage.value] = spent.get(before.stage.value, 0.0) + at - since
+        self._last = (at, now)
+        within = 0.9 * now.done / now.total if now.stage is JobStage.GENERATING and now.total else 0.0
+        if now.stage is JobStage.UPDATING:
+            within = 0.9
+        fraction = (max(now.clip - 1, 0) + within) / max(now.clips, 1)
+        remaining = now.remaining_secs if now.remaining_secs >= 0 else None
+        self._stage.update(fraction, f"clip {now.clip} of {now.clips}, {now.stage.value if now.stage else ''}", remaining)
+
+
+async def fly(address: str, session: str, plan: FlightPlan, reporter: Reporter) -> Flight:
+    """Seed, generate with auto-accept, fetch every frame, wait until the client's points are the server's.
+
+    Raises:
+        Whatever the server answers. When the caller is cancelled, so is the job.
+    """
+    trajectory = trajectory_of_views(plan.views)
+    async with await BridgeClient.connect(address, session, name="spatia-bridge run") as client:
+        with reporter.stage("seed memory") as stage:
+            stage.update(0.0, f"{len(plan.seeds)} views")
+            await client.seed([plan.views[number] for number in plan.seeds])
+            stage.result = f"{len(plan.seeds)} of {len(plan.views)} views → {client.revision.points:,} points"
+        flight = Flight(revisions=[client.revision])
+        with reporter.stage("generate and update") as stage:
+            watch = await _generate(client, plan, trajectory, stage)
+            flight.revisions += watch.revisions
+            stage.result = f"{plan.clips} clips → {client.revision.points:,} points"
+        with reporter.stage("fetch") as stage:
+            await _fetch(client, watch, flight, stage)
+        return flight
+
+
+async def _generate(client: BridgeClient, plan: FlightPlan, trajectory: Trajectory, stage: Stage) -> _Watch:
+    watch = _Watch(stage)
+    listening = asyncio.create_task(watch.listen(client))
+    try:
+        job = await client.generate(
+            plan.prompt,
+            seed=plan.seed,
+            generator=plan.generator,
+            trajectory=trajectory,
+            clips=plan.clips,
+            auto_accept=True,
+            size=plan.size,
+        )
+        await client.wait_job(job)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.cancel(), CANCEL_SECS)
+        raise
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+    return watch
+
+
+async def _fetch(client: BridgeClient, watch: _Watch, flight: Flight, stage: Stage) -> None:
+    made = [revision for revision in watch.revisions if revision.take]
+    for number, revision in enumerate(made):
+        stage.update(number / len(made), f"take {revision.take}")
+        frames = await client.fetch_frames(revision.take)
+        seconds = watch.seconds.get(revision.take, {})
+        flight.clips.append(FlownClip(client.takes[revision.take], frames, revision, seconds))
+    flight.synced = await client.synced()
+    flight.mirrored_points = client.mirror.points
+    stage.result = f"{sum(len(clip.frames) for clip in flight.clips)} frames, {flight.mirrored_points:,} points verified"

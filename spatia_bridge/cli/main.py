@@ -1,0 +1,169 @@
+"""Parses the command line, runs one command, and turns what goes wrong into one line and an exit status.
+
+0 = done; 1 = it could not be done, with the reason and a remedy on stderr; 2 = the command line makes no sense; 130 = Ctrl-C.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from spatia_bridge import __version__
+from spatia_bridge.errors import CancelledError, SpatiaError
+
+ENGINES = ("opencv", "unity", "godot", "unreal")
+DEFAULT_PORT = 50051
+TOKEN_VARIABLE = "SPATIA_BRIDGE_TOKEN"  # noqa: S105  # the variable's name
+FAILED, CANCELLED = 1, 130
+
+_DATA_HELP = "folder of the sessions (default: spatia-bridge in your XDG data folder)"
+_SERVER_HELP = f"ask a running server at HOST:PORT instead; its token, if it wants one, comes from ${TOKEN_VARIABLE}"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line. `module` names where the command's `run(args)` is; it is imported when it is needed."""
+    parser = argparse.ArgumentParser(
+        prog="spatia-bridge",
+        description="A persistent, editable 3D point memory for generative video, live in game engines.",
+        epilog="Try it: spatia-bridge run sample --clips 6 --out demo",
+    )
+    parser.add_argument("--version", action="version", version=f"spatia-bridge {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_serve(commands)
+    _add_run(commands)
+    _add_sessions(commands)
+    _add_export(commands)
+    return parser
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_serve(commands: Commands) -> None:
+    serve = commands.add_parser("serve", help="serve sessions to engines and clients until Ctrl-C")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
+    serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"default: {DEFAULT_PORT}; 0 picks a free one")
+    serve.add_argument("--data", metavar="DIR", help=_DATA_HELP)
+    serve.add_argument("--generator", default="reproject", metavar="NAME", help="for clients that name none (default: reproject)")
+    serve.add_argument("--json", action="store_true", help="print where it listens as one line of JSON")
+    serve.set_defaults(module="spatia_bridge.cli.serve")
+
+
+def _add_run(commands: Commands) -> None:
+    run = commands.add_parser(
+        "run",
+        help="fly a recorded camera path through a server and write video, pictures, points and a report",
+        description="Seeds a session with a few recorded views, generates clips along the recorded camera path through a real "
+        "server on the loopback, accepts each, and writes what came of it to a folder.",
+    )
+    run.add_argument("source", metavar="SOURCE", help="`sample`, or a folder with a capture (capture.json and its pictures)")
+    run.add_argument("--out", required=True, metavar="DIR", help="folder to write to; files of an earlier run are replaced")
+    run.add_argument("--clips", type=_positive, default=6, metavar="N", help="spread the path over so many clips (default: 6)")
+    run.add_argument("--generator", default="reproject", metavar="NAME", help="which generator (default: reproject)")
+    run.add_argument("--views", type=_positive, default=6, metavar="N", help="seed with so many views of the path (default: 6)")
+    run.add_argument("--size", type=_size, metavar="WxH", help="size of the frames in pixels (default: the capture's)")
+    run.add_argument("--prompt", default="", help="what to show, for generators that read it")
+    run.add_argument("--seed", type=_count, default=0, metavar="N", help="of the generator's chance (default: 0)")
+    run.add_argument("--json", action="store_true", help="print the report on stdout")
+    run.set_defaults(module="spatia_bridge.cli.run")
+
+
+def _add_sessions(commands: Commands) -> None:
+    sessions = commands.add_parser("sessions", help="list, show or delete sessions")
+    actions = sessions.add_subparsers(metavar="ACTION", required=True)
+    for name, text in (
+        ("list", "all sessions"),
+        ("show", "one session's revisions and takes"),
+        ("delete", "one session, for good"),
+    ):
+        action = actions.add_parser(name, help=text)
+        if name != "list":
+            action.add_argument("session", metavar="SESSION")
+        if name == "delete":
+            action.add_argument("--yes", action="store_true", help="do not ask")
+        else:
+            action.add_argument("--json", action="store_true", help="print JSON")
+        _add_place(action)
+        action.set_defaults(module="spatia_bridge.cli.sessions", action=name)
+
+
+def _add_export(commands: Commands) -> None:
+    export = commands.add_parser("export", help="write a session's memory as a file for another program")
+    export.add_argument("session", metavar="SESSION")
+    export.add_argument("--format", default="ply", help="default: ply")
+    export.add_argument("--engine", choices=ENGINES, default="opencv", help="whose axes and units (default: opencv, metres)")
+    export.add_argument("--revision", type=_count, default=0, metavar="N", help="an older revision (default: 0, the newest)")
+    export.add_argument("--out", metavar="FILE", help="default: SESSION with the format's suffix")
+    _add_place(export)
+    export.set_defaults(module="spatia_bridge.cli.export")
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--data", metavar="DIR", help=_DATA_HELP)
+    place.add_argument("--server", metavar="ADDRESS", help=_SERVER_HELP)
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 1 << 63:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to 1000")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port from 0 to 65535")
+    return value
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and 16 <= int(width) <= 4096 and 16 <= int(height) <= 4096):
+        raise argparse.ArgumentTypeError(f"{text} is not WIDTHxHEIGHT in pixels, for example 640x360")
+    return int(width), int(height)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command of these arguments (sys.argv's without any); returns the exit status."""
+    args = build_parser().parse_args(arguments)
+    try:
+        import_module(args.module).run(args)
+        return 0
+    except (KeyboardInterrupt, CancelledError):
+        print("\nspatia-bridge: cancelled", file=sys.stderr)
+        return CANCELLED
+    except BrokenPipeError:  # whoever read the output has gone, for example `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if args.debug:
+            raise
+        print(f"spatia-bridge: {_line(error)}", file=sys.stderr)
+        return FAILED
+
+
+def _line(error: Exception) -> str:
+    """What went wrong and what to do about it, on one line."""
+    if isinstance(error, SpatiaError):
+        message, remedy = error.message, error.remedy
+    else:
+        message, remedy = (
+            f"unexpected {type(error).__name__}: {error}",
+            "run again with --debug before the command, and report it",
+        )
+    return " ".join((f"{message}; {remedy}" if remedy else message).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""How far long work is: bars on a terminal, plain lines elsewhere. On stderr, so that stdout holds results only."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+PLAIN_PAUSE_SECS = 5.0  # between two plain lines about one stage
+_NAME_WIDTH = 22
+
+
+def seconds_text(seconds: float) -> str:
+    """For people: 0.4 s, 12 s, 3 min 20 s."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def bytes_text(count: float) -> str:
+    """For people: 812 B, 3.4 kB, 12.0 MB, 1.2 GB."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        count /= 1000
+        if count < 999.95:
+            break
+    return f"{count:.1f} {unit}"
+
+
+class Stage:
+    """One stage under way.
+
+    Attributes:
+        result: what it made, shown when it is over.
+    """
+
+    def __init__(self, name: str, out: TextIO, progress: Progress | None) -> None:
+        self.result = ""
+        self._name = name
+        self._out = out
+        self._progress = progress
+        self._began = self._told = time.monotonic()
+        self._task: TaskID | None = None
+        if progress is not None:
+            self._task = progress.add_task(name, total=1.0, note="", left="")
+
+    @property
+    def elapsed_secs(self) -> float:
+        return time.monotonic() - self._began
+
+    def update(self, fraction: float, note: str = "", remaining_secs: float | None = None) -> None:
+        """How much is done (0…1), what is being done, how long it will still take (None: in proportion to what it took)."""
+        if remaining_secs is None and fraction > 0:
+            remaining_secs = self.elapsed_secs * (1 - fraction) / fraction
+        left = f"{seconds_text(remaining_secs)} left" if remaining_secs else ""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=min(fraction, 1.0), note=note, left=left)
+        elif time.monotonic() - self._told >= PLAIN_PAUSE_SECS:
+            self._told = time.monotonic()
+            self._line(f"{fraction:4.0%}  {', '.join(filter(None, (note, left)))}")
+
+    def end(self, failed: bool) -> None:
+        """Replace the bar by a line that stays."""
+        if self._progress is not None and self._task is not None:
+            self._progress.remove_task(self._task)
+        self._line(f"{'stopped after ' if failed else ''}{seconds_text(self.elapsed_secs):>6}  {'' if failed else self.result}")
+
+    def _line(self, text: str) -> None:
+        line = f"{self._name:<{_NAME_WIDTH}} {text}".rstrip()
+        if self._progress is not None:
+            self._progress.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, file=self._out, flush=True)
+
+
+class Reporter:
+    """Stages, one after the other.
+
+    Attributes:
+        seconds: how long each finished stage took, by name.
+    """
+
+    def __init__(self, out: TextIO = sys.stderr) -> None:
+        self.seconds: dict[str, float] = {}
+        self._out = out
+        console = Console(file=out)
+        columns = (TextColumn(f"{{task.description:<{_NAME_WIDTH}}}"), BarColumn(24), TextColumn("{task.percentage:>3.0f} %"))
+        more = (TextColumn("{task.fields[note]}"), TextColumn("{task.fields[left]}", style="dim"))
+        self._progress = Progress(*columns, *more, console=console, transient=True) if console.is_terminal else None
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """A stage that lasts as long as the block."""
+        stage = Stage(name, self._out, self._progress)
+        if self._progress is not None:
+            self._progress.start()
+        failed = True
+        try:
+            yield stage
+            failed = False
+        finally:
+            self.seconds[name] = stage.elapsed_secs
+            stage.end(failed)
+            if self._progress is not None:
+                self._progress.stop()

@@ -1,0 +1,137 @@
+"""`spatia-bridge run`: the whole loop on a recorded path, through a real server, and what came of it in a folder."""
+
+import argparse
+import asyncio
+import contextlib
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from spatia_bridge.app import build_host, check_generator, find_generators, make_renderer, serving
+from spatia_bridge.cli import outputs
+from spatia_bridge.cli.export import save_export
+from spatia_bridge.cli.flight import Flight, FlightPlan, fly
+from spatia_bridge.cli.progress import Reporter, seconds_text
+from spatia_bridge.client import SessionsClient
+from spatia_bridge.errors import NotFoundError
+from spatia_bridge.evaluation import report
+from spatia_bridge.export import atomic_file
+from spatia_bridge.geometry.conventions import Engine
+from spatia_bridge.samples import DEFAULT_SAMPLE, sample_path
+from spatia_bridge.samples.capture import Capture, load_capture
+from spatia_bridge.session.host import SessionHost
+
+SAMPLE = "sample"
+SESSIONS = "sessions"  # the library within --out
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fly, write, say what to open."""
+    began = time.monotonic()
+    reporter = Reporter()
+    out = Path(args.out)
+    check_generator(args.generator, find_generators())
+    with reporter.stage("load capture") as stage:
+        capture = load_capture(sample_path(DEFAULT_SAMPLE) if args.source == SAMPLE else Path(args.source))
+        plan = _plan(args, capture)
+        k = capture.frames[0].camera.intrinsics
+        stage.result = f"{capture.name or args.source}: {len(capture.frames)} views of {k.width}×{k.height}"
+    summary = asyncio.run(_run(out, _session_id(args.source), plan, capture, reporter))
+    summary["seconds"] = {**reporter.seconds, "total": time.monotonic() - began}
+    text = report.to_json(summary)
+    with atomic_file(out / outputs.REPORT) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    _say(summary, out, sys.stderr if args.json else sys.stdout)
+    if args.json:
+        print(text, end="")
+
+
+def _plan(args: argparse.Namespace, capture: Capture) -> FlightPlan:
+    """Seeds lie evenly along the path; the last view is left out, since a closed path ends where it began."""
+    k = capture.frames[0].camera.intrinsics
+    views = len(capture.frames)
+    count = min(args.views, views)
+    seeds = tuple(number * views // count for number in range(count))
+    size = args.size or (k.width, k.height)
+    return FlightPlan(capture.frames, seeds, args.clips, args.generator, size, args.prompt, args.seed)
+
+
+def _session_id(source: str) -> str:
+    """A session's id from the name of its source."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", Path(source).resolve().name.lower() if source != SAMPLE else SAMPLE)
+    return name.strip("-_")[:64] or "run"
+
+
+async def _run(out: Path, session: str, plan: FlightPlan, capture: Capture, reporter: Reporter) -> dict[str, Any]:
+    host = build_host(out / SESSIONS, plan.generator)
+    async with serving(host, "127.0.0.1:0") as server:
+        with contextlib.suppress(NotFoundError):
+            await host.delete(session)  # of an earlier run into this folder
+        address = f"127.0.0.1:{server.port}"
+        flight = await fly(address, session, plan, reporter)
+        summary = await _write(out, session, host, plan, flight, capture, reporter)
+        with reporter.stage("points") as stage:
+            async with SessionsClient(address) as client:
+                await save_export(client, session, "ply", Engine.OPENCV, out / outputs.POINTS, stage)
+            stage.result = f"{outputs.POINTS}: {stage.result}"
+        summary["memory"]["bytes_on_disk"] = (await host.info(session)).bytes_on_disk
+    return summary
+
+
+async def _write(
+    out: Path, session: str, host: SessionHost, plan: FlightPlan, flight: Flight, capture: Capture, reporter: Reporter
+) -> dict[str, Any]:
+    memory = (await host.open(session)).memory
+    head, renderer = memory.snapshot(), make_renderer()
+    shots = outputs.Shots(plan, flight, renderer, memory.at)
+    stop = threading.Event()
+    try:
+        with reporter.stage("video") as stage:
+            await asyncio.to_thread(outputs.save_video, out, shots, head, stop, stage)
+        with reporter.stage("measure") as stage:
+            measured = await asyncio.to_thread(outputs.measure, plan, flight, shots, head, renderer)
+            stage.result = _held(measured)
+        with reporter.stage("contact sheet") as stage:
+            title = f"{capture.name or session}  ·  {plan.generator}  ·  {len(shots)} frames in {plan.clips} clips"
+            await asyncio.to_thread(outputs.save_sheet, out, shots, title, _notes(plan, flight, measured), stage)
+        outputs.save_path(out, shots.path, flight.clips[0].take.fps)
+    finally:
+        stop.set()
+    return {
+        "format": report.FORMAT_VERSION,
+        "source": {"name": capture.name, "licence": capture.licence, "views": len(capture.frames)},
+        **outputs.describe(plan, flight, shots),
+        "memory": {"points": head.points, "chunks": len(head.chunks), "voxel_size_m": head.voxel_size_m},
+        **measured,
+        "versions": report.versions(),
+        "machine": report.machine(),
+    }
+
+
+def _held(measured: dict[str, Any]) -> str:
+    """How well memory held, in a line."""
+    returning, recorded = measured["returning_view"], measured["recorded_views_not_seeded"]
+    lines = []
+    if returning is not None:
+        lines.append(f"back at the start: {returning['psnr_db']:.1f} dB, SSIM {returning['ssim']:.3f} to the first frame")
+    if recorded["views"]:
+        lines.append(f"{recorded['views']} unseeded views: {recorded['psnr_db']:.1f} dB, SSIM {recorded['ssim']:.3f}")
+    return "; ".join(lines)
+
+
+def _notes(plan: FlightPlan, flight: Flight, measured: dict[str, Any]) -> list[str]:
+    before, after = flight.revisions[0].points, flight.revisions[-1].points
+    seeded = f"Memory was seeded with {len(plan.seeds)} of {len(plan.views)} recorded views"
+    return [
+        f"{seeded} and grew from {before:,} to {after:,} points in {flight.revisions[-1].number} revisions.",
+        f"How well it holds: {_held(measured)}.",
+    ]
+
+
+def _say(summary: dict[str, Any], out: Path, where: Any) -> None:
+    points, total = summary["memory"]["points"], summary["seconds"]["total"]
+    print(f"{len(summary['clips'])} clips, {points:,} points, {seconds_text(total)}; {_held(summary)}", file=where)
+    print(f"Open {out / outputs.VIDEO} (then {outputs.SHEET}, {outputs.POINTS} and {outputs.REPORT} beside it)", file=where)
