@@ -14,7 +14,7 @@ from spatia_bridge.samples.freedoom.level import Level, parse_level
 from spatia_bridge.samples.freedoom.pose import MapPose, camera_of
 from spatia_bridge.samples.freedoom.raycast import cast_level
 from spatia_bridge.samples.freedoom.wad import read_map_lumps
-from spatia_bridge.samples.freedoom.walk import PLAYER_HEIGHT, blocking_lines, clearance
+from spatia_bridge.samples.freedoom.walk import PLAYER_HEIGHT
 
 GRID = 32.0  # map units; with CLEARANCE no step between neighbours can cross a wall
 CLEARANCE = 24.0
@@ -43,13 +43,16 @@ def level_walk(map_name: str, frames: int, size: tuple[int, int], seed: int, rad
     rng = np.random.default_rng(seed)
     route = _route(cells, rng, frames * STEP_UNITS * 1.2)
     x, y, angle = _poses(route, rng, frames)
+    eye = _smooth(np.array([_floor(level, a, b) for a, b in zip(x, y, strict=True)]), 9) + VIEW_HEIGHT_UNITS
     intrinsics = engine_intrinsics(75.0, 320, 180).resized(*size)
     colour = np.zeros((size[1], size[0], 3), np.uint8)
     return Walk(
         f"freedoom2 {map_name}",
-        tuple(_frame(level, MapPose(a, b, _floor(level, a, b) + VIEW_HEIGHT_UNITS, c), intrinsics, colour)
-              for a, b, c in zip(x, y, angle, strict=True)),
-    )  # fmt: skip
+        tuple(
+            _frame(level, MapPose(*pose), intrinsics, colour)
+            for pose in zip(x.tolist(), y.tolist(), eye.tolist(), angle.tolist(), strict=True)
+        ),
+    )
 
 
 def _frame(level: Level, pose: MapPose, intrinsics: Intrinsics, colour: npt.NDArray[np.uint8]) -> RgbdFrame:
@@ -83,20 +86,28 @@ def _floor(level: Level, x: float, y: float) -> float:
 
 
 def _reachable(level: Level, start: tuple[float, float], radius: float) -> dict[Cell, tuple[float, float]]:
-    """Places on a grid through the start that a player can walk to, and that are no further than the radius."""
-    solid = Level(*(getattr(level, name) for name in Level.__dataclass_fields__))
-    if not blocking_lines(solid).any():
-        raise ValueError("a level without walls")
+    """Places on a grid through the start that a designer's camera can walk to (it climbs any step), no further than the radius."""
+    far = np.where(level.back < 0, level.front, level.back)
+    gap = np.minimum(level.ceiling[level.front], level.ceiling[far]) - np.maximum(level.floor[level.front], level.floor[far])
+    walls = level.lines[(level.back < 0) | (gap < PLAYER_HEIGHT)]
     found, queue = {(0, 0): start}, deque([(0, 0)])
     while queue:
         i, j = queue.popleft()
         for cell in ((i + 1, j), (i - 1, j), (i, j + 1), (i, j - 1)):
             place = (start[0] + cell[0] * GRID, start[1] + cell[1] * GRID)
             near = np.hypot(cell[0], cell[1]) * GRID <= radius
-            if cell not in found and near and clearance(solid, *place) >= CLEARANCE:
+            if cell not in found and near and _distance(walls, *place) >= CLEARANCE:
                 found[cell] = place
                 queue.append(cell)
     return found
+
+
+def _distance(walls: Floats, x: float, y: float) -> float:
+    """From a point to the nearest of the walls (L, 4)."""
+    start, way = walls[:, :2], walls[:, 2:] - walls[:, :2]
+    offset = np.array([x, y]) - start
+    along = np.clip((offset * way).sum(axis=1) / np.maximum((way**2).sum(axis=1), 1e-12), 0.0, 1.0)
+    return float(np.linalg.norm(offset - along[:, None] * way, axis=1).min(initial=np.inf))
 
 
 def _route(cells: dict[Cell, tuple[float, float]], rng: np.random.Generator, length: float) -> Floats:
@@ -128,9 +139,13 @@ def _poses(route: Floats, rng: np.random.Generator, frames: int) -> tuple[Floats
     """Positions and angles (frames,), a step apart: corners rounded, looking 1.5 m ahead, the head turning up to 50 degrees."""
     travelled = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(route, axis=0), axis=1))])
     at = np.arange(frames + 10) * STEP_UNITS
-    smooth = np.ones(9) / 9
-    x, y = (np.convolve(np.pad(np.interp(at, travelled, route[:, a]), 4, mode="edge"), smooth, "valid") for a in (0, 1))
+    x, y = (_smooth(np.interp(at, travelled, route[:, a]), 9) for a in (0, 1))
     heading = np.unwrap(np.arctan2(y[9:] - y[:-9], x[9:] - x[:-9]))[:frames]
-    heading = np.convolve(np.pad(heading, 8, mode="edge"), np.ones(17) / 17, "valid")
+    heading = _smooth(heading, 17)
     turning = np.deg2rad(50) * np.sin(np.arange(frames) * STEP_UNITS / 32 / 1.7 + rng.uniform(0, 2 * np.pi))
     return x[:frames], y[:frames], heading + turning
+
+
+def _smooth(values: Floats, width: int) -> Floats:
+    """Means over a window of odd width, the ends held."""
+    return np.convolve(np.pad(values, width // 2, mode="edge"), np.ones(width) / width, "valid")

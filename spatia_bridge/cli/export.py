@@ -34,11 +34,10 @@ async def save_export(
         NotFoundError: no such format, session or revision; InvalidInputError: memory is empty; StoreError: the disk refuses.
     """
     size = 0
-    with atomic_file(out) as temporary:
-        with temporary.open("wb") as file:
-            async for piece in place.export(session, format_name, engine, revision):
-                file.write(piece)
-                size += len(piece)
-                stage.update(0.0, bytes_text(size))
+    with atomic_file(out) as temporary, temporary.open("wb") as file:
+        async for piece in place.export(session, format_name, engine, revision):
+            file.write(piece)
+            size += len(piece)
+            stage.update(0.0, bytes_text(size))
     stage.result = bytes_text(size)
     return size

@@ -8,13 +8,17 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from spatia_bridge import __version__
 from spatia_bridge.errors import CancelledError, SpatiaError
 
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
 ENGINES = ("opencv", "unity", "godot", "unreal")
 DEFAULT_PORT = 50051
-TOKEN_VARIABLE = "SPATIA_BRIDGE_TOKEN"  # noqa: S105  # the variable's name
+TOKEN_VARIABLE = "SPATIA_BRIDGE_TOKEN"
 FAILED, CANCELLED = 1, 130
 
 _DATA_HELP = "folder of the sessions (default: spatia-bridge in your XDG data folder)"
@@ -38,10 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-def _add_serve(commands: Commands) -> None:
+def _add_serve(commands: "Commands") -> None:
     serve = commands.add_parser("serve", help="serve sessions to engines and clients until Ctrl-C")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"default: {DEFAULT_PORT}; 0 picks a free one")
@@ -51,7 +52,7 @@ def _add_serve(commands: Commands) -> None:
     serve.set_defaults(module="spatia_bridge.cli.serve")
 
 
-def _add_run(commands: Commands) -> None:
+def _add_run(commands: "Commands") -> None:
     run = commands.add_parser(
         "run",
         help="fly a recorded camera path through a server and write video, pictures, points and a report",
@@ -70,7 +71,7 @@ def _add_run(commands: Commands) -> None:
     run.set_defaults(module="spatia_bridge.cli.run")
 
 
-def _add_sessions(commands: Commands) -> None:
+def _add_sessions(commands: "Commands") -> None:
     sessions = commands.add_parser("sessions", help="list, show or delete sessions")
     actions = sessions.add_subparsers(metavar="ACTION", required=True)
     for name, text in (
@@ -89,7 +90,7 @@ def _add_sessions(commands: Commands) -> None:
         action.set_defaults(module="spatia_bridge.cli.sessions", action=name)
 
 
-def _add_export(commands: Commands) -> None:
+def _add_export(commands: "Commands") -> None:
     export = commands.add_parser("export", help="write a session's memory as a file for another program")
     export.add_argument("session", metavar="SESSION")
     export.add_argument("--format", default="ply", help="default: ply")

@@ -8,6 +8,7 @@ from typing import Any, overload
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from spatia_bridge.cli.flight import Flight, FlightPlan
 from spatia_bridge.cli.progress import Stage, bytes_text
@@ -15,7 +16,7 @@ from spatia_bridge.client.views import colour_of
 from spatia_bridge.errors import CancelledError
 from spatia_bridge.evaluation import report
 from spatia_bridge.evaluation.overhead import Plan, cloud_of
-from spatia_bridge.evaluation.pictures import Shot, contact_sheet, side_by_side
+from spatia_bridge.evaluation.pictures import Shot, contact_sheet, pick_evenly, side_by_side
 from spatia_bridge.evaluation.video import write_video
 from spatia_bridge.export import atomic_file
 from spatia_bridge.frames import ColourImage
@@ -89,11 +90,19 @@ class Shots(Sequence[Shot]):
             self._bases[revision] = self._load(revision)
         return self._bases[revision]
 
-    def _truth(self, number: int) -> ColourImage:
-        """The view recorded nearest in time: the path is spread evenly over the frames."""
+    def _frame_of_views(self) -> npt.NDArray[np.float64]:
+        """At which frame, and between which, each recorded view lies: the path is spread evenly over the frames."""
         times = np.array([view.time_secs for view in self._plan.views])
-        at = times[0] + (times[-1] - times[0]) * number / max(len(self) - 1, 1)
-        return self._plan.views[int(np.argmin(np.abs(times - at)))].colour
+        return np.asarray((times - times[0]) / (times[-1] - times[0]) * (len(self) - 1))
+
+    def _truth(self, number: int) -> ColourImage:
+        """The view recorded nearest in time."""
+        return self._plan.views[int(np.argmin(np.abs(self._frame_of_views() - number)))].colour
+
+    def near_views(self, wanted: int) -> list[int]:
+        """The frames nearest to so many recorded views, which lie evenly along the path."""
+        places = self._frame_of_views()
+        return sorted({round(float(places[view])) for view in pick_evenly(len(places), wanted)})
 
     def coverage_of_clip(self, clip: int) -> float:
         """Mean over the clip's frames that were asked for."""
@@ -120,8 +129,8 @@ def save_video(out: Path, shots: Shots, head: Snapshot, stop: threading.Event, s
 
 
 def save_sheet(out: Path, shots: Shots, title: str, notes: Sequence[str], stage: Stage) -> None:
-    """Evenly spaced frames with their projections and what was recorded there."""
-    sheet = contact_sheet(shots, title, notes, SHEET_COLUMNS)
+    """Frames evenly along the path, nearest to recorded views, with their projections and those views."""
+    sheet = contact_sheet([shots[number] for number in shots.near_views(SHEET_COLUMNS)], title, notes)
     with atomic_file(out / SHEET) as temporary:
         _, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
         temporary.write_bytes(data.tobytes())

@@ -24,13 +24,9 @@ def seconds_text(seconds: float) -> str:
 
 def bytes_text(count: float) -> str:
     """For people: 812 B, 3.4 kB, 12.0 MB, 1.2 GB."""
-    if count < 1000:
-        return f"{count:.0f} B"
-    for unit in ("kB", "MB", "GB"):
-        count /= 1000
-        if count < 999.95:
-            break
-    return f"{count:.1f} {unit}"
+    units = ("B", "kB", "MB", "GB")
+    power = min(max(len(str(int(count))) - 1, 0) // 3, len(units) - 1)
+    return f"{count / 1000**power:.{min(power, 1)}f} {units[power]}"
 
 
 class Stage:

@@ -25,6 +25,7 @@ REACH = 2.5  # in diagonals of the path's bounds: what lies further out (sky, ba
 MIN_REACH_M = 10.0
 _CELL_PIXELS = 16  # the cut is worked out once a cell of so many pixels
 _MAX_SIDE = 9  # pixels of a point's square; far points are large and few
+_WALL_TOP_M, _WALL_SIDE = 0.3, 2  # so far below the cut squares are wider by so much: a cut wall shows as a line
 _SHADE_M = 1.6  # from the cut down over so many metres points get darker, so that cut walls stand out from the floor
 _PAST: Colour = ACCENT
 _FUTURE: Colour = (122, 124, 136)
@@ -122,8 +123,7 @@ def draw_cloud(plan: Plan, cloud: Cloud) -> ColourImage:
     width, height = plan.width * SUPERSAMPLING, plan.height * SUPERSAMPLING
     x, y, point = _squares(plan, cloud)
     level = cloud.points_world[point, 1]
-    cell = _CELL_PIXELS * SUPERSAMPLING
-    below = level - plan.cut_y[y // cell, x // cell]
+    below = _below(plan, np.stack([x, y], axis=1), level)
     order = np.flatnonzero(below > 0)
     order = order[np.argsort(-level[order], kind="stable")]  # lowest first: the highest is written last and stays
     pixel = y[order] * width + x[order]
@@ -136,12 +136,19 @@ def draw_cloud(plan: Plan, cloud: Cloud) -> ColourImage:
     return np.asarray(cv2.resize(image, (plan.width, plan.height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def _below(plan: Plan, at: npt.NDArray[np.generic], level: Points) -> Points:
+    """How far (N,) in metres points at these supersampled pixels (N, 2) lie below the cut."""
+    column, row = at.astype(np.int64).T // (_CELL_PIXELS * SUPERSAMPLING)
+    return np.asarray(level - plan.cut_y[row, column])
+
+
 def _squares(plan: Plan, cloud: Cloud) -> tuple[Indices, Indices, Indices]:
     """Every supersampled pixel within the picture that a point's square covers: columns, rows, point numbers (M,)."""
     width, height = plan.width * SUPERSAMPLING, plan.height * SUPERSAMPLING
     at = plan.pixels(cloud.points_world) * SUPERSAMPLING
     inside = np.flatnonzero(((at >= 0) & (at < (width, height))).all(axis=1))
     sides = np.clip(np.rint(cloud.sizes_m[inside] * plan.pixels_per_metre * SUPERSAMPLING), 1, _MAX_SIDE).astype(np.int64)
+    sides[_below(plan, at[inside], cloud.points_world[inside, 1]) < _WALL_TOP_M] += _WALL_SIDE
     copies = sides**2
     which = np.repeat(np.arange(len(inside)), copies)
     rank = np.arange(len(which)) - np.repeat(np.cumsum(copies) - copies, copies)

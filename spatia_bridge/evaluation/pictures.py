@@ -14,13 +14,13 @@ from spatia_bridge.memory import Snapshot
 
 PROJECTION_TITLE, PROJECTION_HINT = "Scene projection", "what memory knew before the clip; violet: nothing"
 FRAME_TITLE, FRAME_HINT = "Frame", "what the generator made of it"
-ABOVE_TITLE, ABOVE_HINT = "Memory from above", "ceilings cut off; path and camera in orange"
+ABOVE_TITLE, ABOVE_HINT = "Memory from above", "ceilings cut off; the path flown in orange"
 TRUTH_TITLE, TRUTH_HINT = "Recorded view", "the truth, at the nearest moment that was recorded"
 
 _GAP = 8
 _TITLE_BAR = 40
 _STATUS_BAR = 34
-_LABEL_COLUMN = 132
+_LABEL_COLUMN = 152
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,29 +99,26 @@ def _compose(shot: Shot, above: ColourImage, shots: int) -> ColourImage:
     return image
 
 
-def pick_evenly(shots: Sequence[Shot], columns: int) -> list[Shot]:
-    """`columns` shots (or all, if there are fewer) evenly over all clips, the first and the last among them."""
-    places = np.linspace(0, len(shots) - 1, min(columns, len(shots)))
-    return [shots[round(float(place))] for place in places]
+def pick_evenly(count: int, wanted: int) -> list[int]:
+    """Numbers below `count`, `wanted` of them (or all, if there are fewer), evenly, the first and the last among them."""
+    return [round(float(place)) for place in np.linspace(0, count - 1, min(wanted, count))]
 
 
-def contact_sheet(
-    shots: Sequence[Shot], title: str, notes: Sequence[str] = (), columns: int = 6, width: int = 288
-) -> ColourImage:
-    """A sheet (H, W, 3): a column a picked shot; rows projection, frame and, where every shot has one, truth.
+def contact_sheet(picked: Sequence[Shot], title: str, notes: Sequence[str] = (), width: int = 288) -> ColourImage:
+    """A sheet (H, W, 3): a column a shot; rows projection, frame and, where every shot has one, truth.
 
     Args:
+        picked: few, in order.
         title: the headline.
         notes: lines of figures under the rows.
-        columns, width: how many pictures in a row, and how wide each is in pixels.
+        width: of each picture in pixels.
     Raises:
         InvalidInputError: no shots.
     """
-    if not shots:
+    if not picked:
         raise InvalidInputError("there are no frames to show", "make one clip or more")
-    picked = pick_evenly(shots, columns)
     rows = _sheet_rows(picked)
-    height = round(width * shots[0].frame.shape[0] / shots[0].frame.shape[1])
+    height = round(width * picked[0].frame.shape[0] / picked[0].frame.shape[1])
     top = 84
     sheet = blank(
         _LABEL_COLUMN + len(picked) * (width + _GAP) + _GAP, top + len(rows) * (height + _GAP) + 12 + 22 * len(notes) + _GAP

@@ -1,7 +1,7 @@
 """What every depth estimator is: a picture and its intrinsics in; depth, gravity and what had to be assumed out.
 
-Backends are found by entry point (group `spatia_bridge.depth_estimators`); the core never asks which one it has. The one that needs
-no weights is `layout`.
+Backends are found by entry point (group `spatia_bridge.depth_estimators`); the core never asks which one it has. The one that
+needs no weights is `layout`.
 """
 
 from dataclasses import dataclass

@@ -50,6 +50,7 @@ class Reading:
         frame: gravity and the walls' direction.
         regions: of the small picture.
         layout: the planes.
+        believed: whether the picture shows where walls stand; otherwise the layout is a stage.
         things: sheets of the small picture.
         warnings: what was assumed.
     """
@@ -57,6 +58,7 @@ class Reading:
     frame: Frame
     regions: Regions
     layout: Layout
+    believed: bool
     things: Things
     warnings: tuple[str, ...]
 
@@ -96,7 +98,7 @@ class LayoutEstimator:
             if not regions.sky.any():
                 layout = replace(layout, ceiling=find_ceiling(layout, segments, frame, corners))
         things = find_things(small, regions, layout, rays, _vertical_lines(segments, frame, k), believed)
-        return Reading(frame, regions, layout, things, self._warnings(frame, regions, layout, believed))
+        return Reading(frame, regions, layout, believed, things, self._warnings(frame, regions, layout, believed))
 
     def _layout(self, frame: Frame, regions: Regions, segments: Segments, k: Intrinsics, rays: Singles) -> tuple[Layout, bool]:
         """The walls, and whether the picture shows them; a stage otherwise: ground, and a wall ahead."""
@@ -174,6 +176,6 @@ def _depth(reading: Reading, colour: ColourImage, k: Intrinsics) -> tuple[DepthI
     depth[before], confidence[before] = np.float32(reading.layout.height_m) / inverse[before], THING_TRUST
     sky = sharpen_sky(reading.regions.sky, colour) & ~before
     depth[sky], confidence[sky] = np.inf, SKY_TRUST
-    if len(reading.layout.walls) == 1 and not reading.regions.ground_found:
+    if not reading.believed:
         confidence *= np.float32(STAGE_SHARE)
     return np.asarray(depth, np.float32), confidence

@@ -30,8 +30,8 @@ class Frame:
     """How the camera is held, and how the walls run.
 
     Attributes:
-        level_from_camera: float64 (3, 3); the level frame has gravity along +y and looks where the camera looks, without its pitch
-            and roll.
+        level_from_camera: float64 (3, 3); the level frame has gravity along +y and looks where the camera looks, without its
+            pitch and roll.
         yaw: the walls' direction, radians in 0…π/2: walls face along (sin yaw, 0, cos yaw) and (cos yaw, 0, −sin yaw) in level.
         explained: the share of the segments' length that heads for one of the three vanishing points, 0 without segments.
         found: False where that is too little, and the camera is taken to be level.
@@ -45,7 +45,7 @@ class Frame:
     @property
     def gravity_camera(self) -> Floats:
         """float64 (3,), down in the camera's frame."""
-        return self.level_from_camera[1].copy()
+        return np.array(self.level_from_camera[1])
 
     @property
     def facings(self) -> Floats:

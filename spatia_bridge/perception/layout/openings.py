@@ -109,8 +109,8 @@ def _covered(lines: LevelLines, chosen: npt.NDArray[np.bool_], low: float, high:
 def find_ceiling(layout: Layout, segments: Segments, frame: Frame, corners: Floats) -> float:
     """The ceiling's height above the camera as a multiple of the camera's above the ground; 0 = none is seen.
 
-    A ceiling meets each wall in a line whose row is a fixed negative multiple of the base line's. Of the multiples that enough lines
-    agree on, the highest is taken: below it are windows and doors.
+    A ceiling meets each wall in a line whose row is a fixed negative multiple of the base line's. Of the multiples that enough
+    lines agree on, the highest is taken: below it are windows and doors.
 
     Args:
         corners: the picture's corners (4, 2) in the level frame on z = 1.

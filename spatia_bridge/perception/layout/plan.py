@@ -2,13 +2,14 @@
 
 In a level camera a vertical plane with unit normal n and distance d meets the ground, h below the camera, at the row
 y = (h / d) (nx x + nz) of column x (on the plane z = 1). With two facings there is a one-parameter family of base lines each, and
-the wall of every column follows by dynamic programming from left to right: pixels above the base line should not look like ground,
-those below should, and a change of wall costs — less at a corner, where base lines meet, than at an edge, where they do not
-(Flint, Mei, Murray and Reid, ECCV 2010).
+the wall of every column follows by dynamic programming from left to right: pixels above the base line should not look like
+ground, those below should, and a change of wall costs — less at a corner, where base lines meet, than at an edge, where they do
+not (Flint, Mei, Murray and Reid, ECCV 2010).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +88,7 @@ def find_walls(evidence: Evidence, facings: Floats, camera_height_m: float) -> t
     path, cost = _best_path(evidence, data, feet, facing)
     cuts = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
     walls: list[Run] = []
-    for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
+    for begin, end in pairwise(cuts):
         normal = facings[facing[path[begin]]]
         base = _refined(evidence, begin, end, normal, float(bases[path[begin]]))
         walls.append((begin, end, int(facing[path[begin]]), base))
@@ -215,7 +216,7 @@ def _joined(x: Floats, runs: list[Run], facings: Floats) -> tuple[Wall, ...]:
 def with_corners(walls: Sequence[Wall], facings: Floats, slack: float) -> tuple[Wall, ...]:
     """The walls, with borders between walls of different facings moved to where they meet, if that is at most `slack` away."""
     borders = [walls[0].left]
-    for wall, after in zip(walls[:-1], walls[1:], strict=True):
+    for wall, after in pairwise(walls):
         border = wall.right
         difference = wall.base * facings[wall.facing] - after.base * facings[after.facing]
         if wall.facing != after.facing and abs(difference[0]) > 1e-9:

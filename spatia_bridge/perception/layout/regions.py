@@ -1,8 +1,8 @@
 """Which pixels are sky, ground, or upright, by colour, texture and position.
 
 Ground: what looks like the lower part of the picture and not like what stands above the horizon, where no ground can be (GrabCut:
-Rother, Kolmogorov and Blake, SIGGRAPH 2004, with the horizon for a rectangle). Sky: what is smooth, and blue or nearly white, from
-the upper edge down. A pale ceiling must not become sky, so where in doubt there is none.
+Rother, Kolmogorov and Blake, SIGGRAPH 2004, with the horizon for a rectangle). Sky: what is smooth, and blue or nearly white,
+from the upper edge down. A pale ceiling must not become sky, so where in doubt there is none.
 """
 
 from dataclasses import dataclass

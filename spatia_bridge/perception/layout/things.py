@@ -1,8 +1,8 @@
 """What stands on the ground before the walls: found by its foot, cut out upwards, set up as a box without sides.
 
-On the ground in front of the walls' base lines, what does not look like ground, or is a vertical line, stands there. Colour decides
-how far it reaches up before the wall behind it (GrabCut again, seeded with the foot). Each thing becomes a front that stands at the
-distance of its foot, column by column, smoothed along it so that a table's legs hold together, and a level top from the front's
+On the ground in front of the walls' base lines, what does not look like ground, or is a vertical line, stands there. Colour
+decides how far it reaches up before the wall behind it (GrabCut again, seeded with the foot). Each thing becomes a front that
+stands at the distance of its foot, column by column, smoothed along it so that a table's legs hold together, and a level top from the front's
 upper edge back to the wall: a table, a cupboard or a sofa is a fold in the place, and nothing tears above it (the blocks world of
 Gupta, Efros and Hebert, ECCV 2010, without its physics).
 """
@@ -27,6 +27,7 @@ MIN_RISE = 0.35  # height by width of a seed that lies on the ground wholly: fla
 BEHIND = 1.04  # a pixel is on the ground before the wall where it lies so much below the base line
 ITERATIONS = 3
 LEAST_OVER = 0.12  # of the camera's height: a top nearer to the eye's level is seen too edge-on to be one
+LOWEST_TOP = 0.8  # likewise: what is lower than a fifth of that is a step, a shadow, or the foot of something on the wall
 HOLD_M = 0.45  # along a thing, feet this far apart carry it together
 
 
@@ -155,6 +156,7 @@ def _box(part: Mask, before: Mask, floor: Mask, layout: Layout, rays: Singles) -
     lowest = np.where(part, np.arange(shape[0])[:, None], -1).max(axis=0)
     mask = np.zeros(shape, np.bool_)
     mask[:, span] = (np.arange(shape[0])[:, None] <= lowest[span]) & ~floor[:, span] & (slope[:, span] > 0)
+    mask[:, span] &= over <= LOWEST_TOP
     maps = np.zeros((2, *shape), np.float32)
     maps[0][:, span], maps[1][:, span] = near, over
     return Things(mask, np.where(mask, maps[0], 0), np.where(mask, maps[1], 0))
