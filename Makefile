@@ -1,5 +1,7 @@
 # `make demo` and `make test` do all the set-up they need.
-PYTHON ?= python3
+# PYTHON=…       3.11 or newer; found if not given
+PYTHON ?= $(or $(shell for p in python3 python3.11 python3.12 python3.13; do \
+  "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done),python3)
 # TORCH=cpu    the pinned release, as the package index at hand has it (a plain Linux index has the CUDA build: several GB);
 #              TORCH_INDEX=URL adds PyTorch's own CPU wheel index
 # TORCH=cuda   the same release with CUDA
@@ -13,7 +15,7 @@ RUN := $(VENV)/bin
 STAMP := $(VENV)/.setup-stamp
 EXTRAS := $(if $(filter none,$(TORCH)),dev,dev,models)
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
-SYSTEM_PACKAGES := libusb-1.0-0 libgl1 libgomp1
+SYSTEM_PACKAGES := libusb-1.0-0 libgl1 libegl1 libgomp1
 
 .PHONY: setup demo test check format proto system clean
 
@@ -33,7 +35,7 @@ endif
 # What open3d needs of the system; installed where apt may, else said.
 system:
 	@missing=""; \
-	for library in libusb-1.0.so.0 libGL.so.1 libgomp.so.1; do \
+	for library in libusb-1.0.so.0 libGL.so.1 libEGL.so.1 libgomp.so.1; do \
 	  { /sbin/ldconfig -p 2>/dev/null || ldconfig -p 2>/dev/null; } | grep -q "$$library" || missing="$$missing $$library"; \
 	done; \
 	if [ -n "$$missing" ] && [ "$$(uname -s)" = Linux ]; then \

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.geometry.similarity import Similarity
 
 ColourImage = npt.NDArray[np.uint8]  # (H, W, 3) sRGB
 DepthImage = npt.NDArray[np.float32]  # (H, W) planar depth in metres, 0 where there is none
@@ -118,6 +119,7 @@ class Take:
         cameras: one a frame, commanded.
         frames: the new frames, in order; preceding frames are not repeated.
         prompt, seed, generator: what made it.
+        alignment: `now_from_first` of the scene when it was made: cameras and depths are of the scene as it was then.
     """
 
     number: int
@@ -129,6 +131,7 @@ class Take:
     generator: str = "reproject"
     fps: float = 16.0
     notes: dict[str, float] = field(default_factory=dict)
+    alignment: Similarity = field(default_factory=Similarity)
 
     def __post_init__(self) -> None:
         if len(self.cameras) != len(self.frames):

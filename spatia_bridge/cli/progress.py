@@ -62,10 +62,11 @@ class Stage:
             self._line(f"{fraction:4.0%}  {', '.join(filter(None, (note, left)))}")
 
     def end(self, failed: bool) -> None:
-        """Replace the bar by a line that stays."""
+        """Replace the bar by a line that stays, if there is something to say."""
         if self._progress is not None and self._task is not None:
             self._progress.remove_task(self._task)
-        self._line(f"{'stopped after ' if failed else ''}{seconds_text(self.elapsed_secs):>6}  {'' if failed else self.result}")
+        if not failed:  # what failed is told once, by the error
+            self._line(f"{seconds_text(self.elapsed_secs):>6}  {self.result}")
 
     def _line(self, text: str) -> None:
         line = f"{self._name:<{_NAME_WIDTH}} {text}".rstrip()

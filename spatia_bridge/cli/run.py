@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     out = Path(args.out)
     check_generator(args.generator, find_generators())
     with reporter.stage("load capture") as stage:
-        capture = load_capture(sample_path(DEFAULT_SAMPLE) if args.source == SAMPLE else Path(args.source))
+        capture = load_capture(_folder(args.source))
         plan = _plan(args, capture)
         k = capture.frames[0].camera.intrinsics
         stage.result = f"{capture.name or args.source}: {len(capture.frames)} views of {k.width}×{k.height}"
@@ -47,6 +47,14 @@ def run(args: argparse.Namespace) -> None:
     _say(summary, out, sys.stderr if args.json else sys.stdout)
     if args.json:
         print(text, end="")
+
+
+def _folder(source: str) -> Path:
+    """Raises NotFoundError: there is no such folder."""
+    folder = sample_path(DEFAULT_SAMPLE) if source == SAMPLE else Path(source)
+    if not folder.is_dir():
+        raise NotFoundError(f"there is no folder {source}", f"give a folder that holds a capture, or the word {SAMPLE!r}")
+    return folder
 
 
 def _plan(args: argparse.Namespace, capture: Capture) -> FlightPlan:

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 
 from spatia_bridge.client import views
+from spatia_bridge.client.editing import EditRequests
 from spatia_bridge.client.faults import from_message, from_rpc
 from spatia_bridge.client.mirror import PointMirror
 from spatia_bridge.client.sessions import open_channel
@@ -19,7 +20,6 @@ from spatia_bridge.geometry.trajectory import Trajectory
 from spatia_bridge.link import axes
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.events import Stage
-from spatia_bridge.memory.regions import Region
 from spatia_bridge.wire.rpc import BRIDGE, methods
 
 DEFAULT_CREDIT_BYTES = 4 << 20
@@ -28,7 +28,7 @@ _EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
 _CHUNK_BODIES = (msg.ChunkPart, msg.ChunksRemoved, msg.Synced)
 
 
-class BridgeClient:
+class BridgeClient(EditRequests):
     """One live link. Geometry goes in and out in the server's frame (OpenCV axes, metres); on the wire it is the engine's.
 
         async with await BridgeClient.connect("127.0.0.1:50051", "level-1") as client:
@@ -150,13 +150,14 @@ class BridgeClient:
         clips: int = 0,
         auto_accept: bool = False,
         size: tuple[int, int] = (0, 0),
+        trajectory_name: str = "",
     ) -> int:
-        """Start a job along the trajectory, or along what was recorded; its number."""
+        """Start a job along the trajectory, or the saved one of that name, or else along what was recorded; its number."""
         sent = None
         if trajectory is not None:
             timed = zip(trajectory.cameras, trajectory.times_secs, strict=True)
             sent = msg.Trajectory(tuple(axes.client_camera(camera, self._convention, time) for camera, time in timed))
-        body = msg.Generate(prompt, seed, generator, sent, clips, auto_accept, *size)
+        body = msg.Generate(prompt, seed, generator, sent, clips, auto_accept, *size, trajectory_name)
         return (await self.request(body)).job
 
     async def wait_job(self, job: int) -> msg.Progress:
@@ -167,17 +168,20 @@ class BridgeClient:
         """
 
         def over() -> bool:
-            return job in self._failures or self._stage(job) in (Stage.DONE, Stage.CANCELLED)
+            return job in self._failures or self._stage(job) in (Stage.DONE, Stage.CANCELLED, Stage.FAILED)
 
         await self.until(over)
         if job in self._failures:
             raise self._failures[job]
+        if self._stage(job) is Stage.FAILED:  # before this client came
+            raise from_message(self.progress[job].error or msg.Error("INTERNAL", f"job {job} failed"))
         if self._stage(job) is Stage.CANCELLED:
             raise CancelledError(f"job {job} was cancelled")
         return self.progress[job]
 
-    async def cancel(self) -> None:
-        await self.request(msg.Cancel())
+    async def cancel(self, job: int = 0) -> None:
+        """Stop a job, running or queued; 0 = all of them. Raises NotFoundError: no such job runs or waits."""
+        await self.request(msg.Cancel(job))
 
     async def accept(self, take: int) -> int:
         """Fold a take into memory; the revision made."""
@@ -185,24 +189,6 @@ class BridgeClient:
 
     async def discard(self, take: int) -> None:
         await self.request(msg.Discard(take))
-
-    async def remove(self, region: Region) -> int:
-        """Delete what is inside and keep it empty; the revision made."""
-        return (await self.request(msg.Edit(remove=axes.client_region(region, self._convention)))).revision
-
-    async def lock(self, region: Region) -> int:
-        """Protect what is inside; the revision made."""
-        return (await self.request(msg.Edit(lock=axes.client_region(region, self._convention)))).revision
-
-    async def unlock(self, number: int) -> int:
-        """Lift the lock at this 0-based place; the revision made."""
-        return (await self.request(msg.Edit(unlock=number))).revision
-
-    async def undo(self) -> int:
-        return (await self.request(msg.Undo())).revision
-
-    async def redo(self) -> int:
-        return (await self.request(msg.Redo())).revision
 
     async def live_view(self, on: bool, size: tuple[int, int] = (0, 0), max_rate_hz: float = 0.0, depth: bool = False) -> None:
         """Ask for memory under this client's camera as it moves; projections come as events and in `live`."""

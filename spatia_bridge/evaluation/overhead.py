@@ -113,8 +113,8 @@ def _bounds(cloud: Cloud, eyes: Points) -> Points:
     flat = cloud.points_world[:, [0, 2]]
     near = flat[(np.abs(flat - (low + high) / 2) < reach).all(axis=1)]
     if len(near):
-        low = np.minimum(low, np.percentile(near, 0.5, axis=0))
-        high = np.maximum(high, np.percentile(near, 99.5, axis=0))
+        low = np.minimum(low, np.percentile(near, 2, axis=0))
+        high = np.maximum(high, np.percentile(near, 98, axis=0))
     return np.stack([low, high])
 
 

@@ -13,7 +13,7 @@ from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory import Snapshot
 
 PROJECTION_TITLE, PROJECTION_HINT = "Scene projection", "what memory knew before the clip; violet: nothing"
-FRAME_TITLE, FRAME_HINT = "Frame", "what the generator made of it"
+FRAME_TITLE, FRAME_HINT = "Frame", "what the generator made"
 ABOVE_TITLE, ABOVE_HINT = "Memory from above", "ceilings cut off; the path flown in orange"
 TRUTH_TITLE, TRUTH_HINT = "Recorded view", "the truth, at the nearest moment that was recorded"
 

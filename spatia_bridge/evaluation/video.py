@@ -12,7 +12,7 @@ import av.error
 from spatia_bridge.errors import InvalidInputError, StoreError
 from spatia_bridge.frames import ColourImage
 
-_CODECS = (("libx264", {"crf": "19", "preset": "fast"}), ("mpeg4", {"qscale": "3"}))
+_CODECS = (("libx264", {"crf": "20", "preset": "veryfast"}), ("mpeg4", {"qscale": "3"}))
 _BT709 = 1  # the number of BT.709 in ITU-T H.273, for matrix, primaries and transfer
 
 

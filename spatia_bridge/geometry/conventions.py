@@ -48,6 +48,14 @@ class Convention:
         """Unsigned extents (…, 3) along the world's axes, in metres."""
         return np.asarray(lengths, np.float64) @ np.abs(self.axes) / self.units_per_metre
 
+    def directions_from_world(self, directions_world: npt.ArrayLike) -> se3.Array:
+        """Engine directions (…, 3) of world directions (…, 3); lengths stay."""
+        return np.asarray(directions_world, np.float64) @ self.axes.T
+
+    def world_from_directions(self, directions: npt.ArrayLike) -> se3.Array:
+        """World directions (…, 3) of engine directions (…, 3); lengths stay."""
+        return np.asarray(directions, np.float64) @ self.axes
+
     def world_pose(self, position: npt.ArrayLike, quaternion: npt.ArrayLike) -> se3.Array:
         """`world_from_object` (4, 4) of an engine position (3,) and quaternion (x, y, z, w).
 
@@ -65,6 +73,17 @@ class Convention:
         """Engine position (3,) and quaternion (x, y, z, w) of a world pose (4, 4)."""
         rotation = self.axes @ world_from_object[:3, :3] @ self.axes.T
         return self.points_from_world(world_from_object[:3, 3]), se3.quaternion_from_rotation(rotation)
+
+    def world_motion(self, translation: npt.ArrayLike, quaternion: npt.ArrayLike) -> se3.Array:
+        """`to_from_here` (4, 4) of the world for the engine's p → R'·p + t': R = Mᵀ·R'·M and t = Mᵀ·t' / s.
+
+        It is the same algebra as a pose's, since a pose is the motion from the origin to its place. Raises InvalidInputError.
+        """
+        return self.world_pose(translation, quaternion)
+
+    def motion_from_world(self, to_from_here: se3.Array) -> tuple[se3.Array, se3.Array]:
+        """Translation (3,) and quaternion (x, y, z, w) in the engine's axes and units of a motion (4, 4) of the world."""
+        return self.pose_from_world(to_from_here)
 
     def client_from_chunk(self, voxel_size_m: float) -> se3.Array:
         """The affine (3, 4) from chunk space (quarter voxels of level 0) to the engine's points."""

@@ -20,7 +20,8 @@ class Similarity:
     rotation: npt.NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.scale) and MIN_SCALE <= self.scale <= MAX_SCALE):
+        # a hair of room: what undoes a scale at the bound may round to just beyond it
+        if not (np.isfinite(self.scale) and MIN_SCALE * (1 - 1e-9) <= self.scale <= MAX_SCALE * (1 + 1e-9)):
             raise InvalidInputError(f"scale is {self.scale}", f"use {MIN_SCALE:g} to {MAX_SCALE:g}")
         rotation = se3.as_rigid(se3.from_parts(self.rotation, np.zeros(3)), "rotation")[:3, :3]
         object.__setattr__(self, "rotation", rotation)

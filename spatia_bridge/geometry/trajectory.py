@@ -8,6 +8,7 @@ import numpy as np
 from spatia_bridge.errors import InvalidInputError, LimitExceededError
 from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
+from spatia_bridge.geometry.similarity import Similarity
 
 MAX_POSES = 100_000  # 27 minutes at 60 Hz
 MAX_CLIPS = 1_000
@@ -81,15 +82,22 @@ class Recorder:
         self.on = False
         self._cameras: list[Camera] = []
         self._times: list[float] = []
+        self._changes: list[tuple[int, Similarity]] = []  # how many poses there were when the scene changed, and how
 
     def start(self) -> None:
         """Begin anew; what was recorded before is forgotten."""
         self.on = True
         self._cameras.clear()
         self._times.clear()
+        self._changes.clear()
 
     def stop(self) -> None:
         self.on = False
+
+    def carry(self, now_from_before: Similarity) -> None:
+        """The scene was scaled or turned: what is recorded so far follows it. Done when it is asked for."""
+        if self._times:
+            self._changes.append((len(self._times), now_from_before))
 
     def add(self, camera: Camera, time_secs: float) -> None:
         if self.on and len(self._times) < MAX_POSES and (not self._times or time_secs > self._times[-1]):
@@ -111,6 +119,14 @@ class Recorder:
         """
         if not self._times:
             raise InvalidInputError("no camera path was recorded", "switch recording on and fly the camera first")
+        end, change = len(self._cameras), Similarity()
+        for count, now_from_before in reversed(self._changes):
+            if not change.is_identity:
+                self._cameras[count:end] = map(change.camera, self._cameras[count:end])
+            end, change = count, change @ now_from_before
+        if not change.is_identity:
+            self._cameras[:end] = map(change.camera, self._cameras[:end])
+        self._changes.clear()
         return Trajectory(tuple(self._cameras), tuple(self._times))
 
 

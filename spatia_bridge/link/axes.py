@@ -1,6 +1,7 @@
-"""Geometry in a client's axes and units ↔ the server's: cameras, regions, trajectories, the chunk space."""
+"""Geometry in a client's axes and units ↔ the server's: cameras, regions, motions, trajectories, the chunk space."""
 
 import numpy as np
+import numpy.typing as npt
 
 from spatia_bridge.errors import InvalidInputError, LimitExceededError
 from spatia_bridge.geometry import camera as geometry
@@ -13,9 +14,11 @@ from spatia_bridge.memory import regions
 
 
 def vector(value: msg.Vector3 | None, name: str) -> tuple[float, float, float]:
-    """Raises InvalidInputError: absent."""
+    """Raises InvalidInputError: absent or not finite."""
     if value is None:
         raise InvalidInputError(f"{name} is missing", "send x, y and z")
+    if not np.isfinite((value.x, value.y, value.z)).all():
+        raise InvalidInputError(f"{name} is {[value.x, value.y, value.z]}", "send three finite numbers")
     return value.x, value.y, value.z
 
 
@@ -63,7 +66,7 @@ def world_region(region: msg.Region | None, convention: Convention) -> regions.R
         half = convention.world_from_lengths(vector(shape.half_size, "box half size"))
         return regions.Box(world_pose(shape.pose, convention, "box pose"), half)
     if isinstance(shape, msg.Sphere):
-        centre = convention.world_from_points(vector(shape.centre, "sphere centre"))
+        centre = world_point(shape.centre, convention, "sphere centre")
         return regions.Sphere(centre, shape.radius / convention.units_per_metre)
     raise InvalidInputError("a region has no shape", "send a box or a sphere")
 
@@ -75,6 +78,40 @@ def client_region(region: regions.Region, convention: Convention) -> msg.Region:
         return msg.Region(msg.Box(client_pose(region.world_from_box, convention), msg.Vector3(*map(float, half))))
     centre = convention.points_from_world(region.centre_world)
     return msg.Region(msg.Sphere(msg.Vector3(*map(float, centre)), region.radius_m * convention.units_per_metre))
+
+
+def world_motion(motion: msg.Pose | None, convention: Convention) -> se3.Array:
+    """`to_from_here` (4, 4) in the world of a client's motion p → rotation · p + position; raises InvalidInputError."""
+    return world_pose(motion, convention, "motion")
+
+
+def client_motion(to_from_here: se3.Array, convention: Convention) -> msg.Pose:
+    """A motion (4, 4) of the world in the client's axes and units."""
+    return client_pose(to_from_here, convention)
+
+
+def world_direction(direction: msg.Vector3 | None, convention: Convention, name: str) -> tuple[float, float, float]:
+    """A direction in the world, as long as the client's; raises InvalidInputError: absent or not finite."""
+    x, y, z = convention.world_from_directions(vector(direction, name)).tolist()
+    return x, y, z
+
+
+def world_point(point: msg.Vector3 | None, convention: Convention, name: str) -> se3.Array:
+    """A point (3,) in the world, metres; raises InvalidInputError: absent, not finite or absurdly far out."""
+    world = convention.world_from_points(vector(point, name))
+    if np.abs(world).max() > se3.MAX_COORDINATE_M:
+        raise InvalidInputError(f"{name} lies beyond {se3.MAX_COORDINATE_M:g} m", "move the anchor closer to the scene")
+    return world
+
+
+def client_point(point_world: npt.ArrayLike, convention: Convention) -> msg.Vector3:
+    """A point (3,) of the world in the client's axes and units."""
+    return msg.Vector3(*convention.points_from_world(point_world).tolist())
+
+
+def client_direction(direction_world: npt.ArrayLike, convention: Convention) -> msg.Vector3:
+    """A direction (3,) of the world in the client's axes."""
+    return msg.Vector3(*convention.directions_from_world(direction_world).tolist())
 
 
 def world_trajectory(trajectory: msg.Trajectory, convention: Convention) -> Trajectory:

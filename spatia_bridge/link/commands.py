@@ -60,7 +60,11 @@ class SeedViews:
 
 @dataclass(frozen=True, eq=False)
 class GenerateClips:
-    """Start a job. trajectory None = what is recorded now; generator "" = the default; clips 0 = by the trajectory's length."""
+    """Start a job.
+
+    trajectory None = the saved one of that name, or if there is no name what is recorded now; generator "" = the default;
+    clips 0 = by the trajectory's length.
+    """
 
     request_id: int
     prompt: str
@@ -71,13 +75,15 @@ class GenerateClips:
     auto_accept: bool
     width: int
     height: int
+    trajectory_name: str = ""
 
 
 @dataclass(frozen=True)
 class CancelJobs:
-    """Stop the running job and those queued. Must not wait behind other commands."""
+    """Stop one job, running or queued; job 0 = all. Must not wait behind other commands."""
 
     request_id: int
+    job: int = 0
 
 
 @dataclass(frozen=True)

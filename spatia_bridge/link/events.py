@@ -77,12 +77,24 @@ class FrameMade:
 
 
 @dataclass(frozen=True)
+class JobFailed:
+    """A job ended by an error. Control queue."""
+
+    job: int
+    code: str
+    message: str
+    remedy: str
+    details: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class JobProgress:
     """How far a job is; latest wins.
 
     Attributes:
         remaining_secs: of the whole job, None while not known.
         clip, clips: 1-based.
+        failure: of a failed job: why, for those who were not there when it was told.
     """
 
     job: int
@@ -93,17 +105,12 @@ class JobProgress:
     clip: int = 0
     clips: int = 0
     take: int = 0
+    failure: JobFailed | None = None
 
-
-@dataclass(frozen=True)
-class JobFailed:
-    """A job ended by an error. Control queue."""
-
-    job: int
-    code: str
-    message: str
-    remedy: str
-    details: Mapping[str, float] = field(default_factory=dict)
+    @property
+    def ended(self) -> bool:
+        """The job is over, one way or another."""
+        return self.stage in (Stage.DONE, Stage.CANCELLED, Stage.FAILED)
 
 
 SessionEvent = RevisionMade | TakeChanged | FrameMade | JobProgress | JobFailed

@@ -2,7 +2,7 @@
 
     queue             bound                        policy at the bound
     control           MAX_CONTROL messages         lossless: the link ends with LIMIT_EXCEEDED
-    progress          MAX_JOBS jobs                latest wins for each job; the oldest job is forgotten
+    progress          MAX_JOBS jobs                latest wins for each job; the oldest job is forgotten; told anew at attach
     recording         one                          latest wins, RECORDING_RATE_HZ
     live projection   one rendered or waiting      latest pose wins; none is rendered while one waits to be sent
     take frames       MAX_FRAMES references        pushed: the oldest is left out; fetched: LIMIT_EXCEEDED

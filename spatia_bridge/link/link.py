@@ -51,6 +51,7 @@ class Attachment:
     opening: Opening
     generators: tuple[msg.GeneratorInfo, ...] = ()
     takes: tuple[TakeInfo, ...] = ()
+    jobs: tuple[JobProgress, ...] = ()
     recording: msg.Recording = field(default_factory=msg.Recording)
 
 
@@ -197,6 +198,8 @@ class Link:
             found.recording,
         )
         self._say(welcome, self._hello_request)
+        for job in found.jobs:  # so that who comes late sees how far the work is
+            self.notify(job)
 
     def notify(self, event: SessionEvent) -> None:
         """Something happened in the session. Before `attach` and after the end it is of no interest."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spatia_bridge.geometry.conventions import Engine
-from spatia_bridge.link.messages import Revision, Take
+from spatia_bridge.link.messages import Intrinsics, Revision, Take
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +72,73 @@ class ExportSessionRequest:
 @dataclass(frozen=True, slots=True)
 class ExportSessionResponse:
     data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ForkSessionRequest:
+    id: str = ""
+    new_id: str = ""
+    revision: int = 0
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForkSessionResponse:
+    session: SessionInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrajectoryInfo:
+    name: str = ""
+    poses: int = 0
+    duration_secs: float = 0.0
+    saved_secs: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTrajectoryRequest:
+    id: str = ""
+    name: str = ""
+    data: bytes = b""
+    format: str = ""
+    intrinsics: Intrinsics | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveTrajectoryResponse:
+    trajectory: TrajectoryInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListTrajectoriesRequest:
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListTrajectoriesResponse:
+    trajectories: tuple[TrajectoryInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GetTrajectoryRequest:
+    id: str = ""
+    name: str = ""
+    format: str = ""
+    engine: Engine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetTrajectoryResponse:
+    trajectory: TrajectoryInfo | None = None
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTrajectoryRequest:
+    id: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTrajectoryResponse:
+    pass

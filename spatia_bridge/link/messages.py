@@ -199,11 +199,12 @@ class Generate:
     auto_accept: bool = False
     width: int = 0
     height: int = 0
+    trajectory_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    pass
+    job: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +218,52 @@ class Discard:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    region: Region | None = None
+    motion: Pose | None = None
+    copy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recolour:
+    region: Region | None = None
+    rgb: int = 0
+    strength: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    count: int = 0
+    positions: bytes = b""
+    rgb: bytes = b""
+    diameters: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    start: Vector3 | None = None
+    end: Vector3 | None = None
+    metres: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Realign:
+    scale: float = 0.0
+    down: Vector3 | None = None
+    ruler: Ruler | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
-    """At most one of the three is not None."""
+    """At most one of them is not None."""
 
     remove: Region | None = None
     lock: Region | None = None
     unlock: int | None = None
+    move: Move | None = None
+    recolour: Recolour | None = None
+    insert: Insert | None = None
+    realign: Realign | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +431,7 @@ class Progress:
     clip: int = 0
     clips: int = 0
     take: int = 0
+    error: Error | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ def take_message(take: TakeInfo) -> msg.Take:
 
 def progress_message(event: JobProgress) -> msg.Progress:
     remaining = -1.0 if event.remaining_secs is None else event.remaining_secs
-    return msg.Progress(event.job, event.stage, event.done, event.total, remaining, event.clip, event.clips, event.take)
+    error = None if event.failure is None else failure_message(event.failure)
+    return msg.Progress(event.job, event.stage, event.done, event.total, remaining, event.clip, event.clips, event.take, error)
 
 
 def failure_message(event: JobFailed) -> msg.Error:

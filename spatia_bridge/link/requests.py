@@ -8,8 +8,8 @@ from spatia_bridge.geometry.camera import check_image_size
 from spatia_bridge.geometry.conventions import Convention
 from spatia_bridge.link import axes, commands
 from spatia_bridge.link import messages as msg
+from spatia_bridge.link.edits import edit_of
 from spatia_bridge.link.limits import MAX_CLIPS, MAX_NAME_CHARACTERS, MAX_PROMPT_CHARACTERS
-from spatia_bridge.memory.edits import Edit, LockRegion, RemoveRegion, UnlockRegion
 
 
 def command_of(request_id: int, body: Any, convention: Convention) -> commands.Command | None:
@@ -35,6 +35,9 @@ def _record(request_id: int, body: msg.Record, _: Convention) -> commands.SetRec
 def _generate(request_id: int, body: msg.Generate, convention: Convention) -> commands.GenerateClips:
     check_text(body.prompt, MAX_PROMPT_CHARACTERS, "the prompt")
     check_text(body.generator, MAX_NAME_CHARACTERS, "the generator's name")
+    check_text(body.trajectory_name, MAX_NAME_CHARACTERS, "the trajectory's name")
+    if body.trajectory_name and body.trajectory is not None:
+        raise InvalidInputError("the request has a trajectory and the name of another", "send one of them")
     if body.clips > MAX_CLIPS:
         raise LimitExceededError(f"{body.clips} clips were asked for", f"ask for at most {MAX_CLIPS}")
     if (body.width == 0) != (body.height == 0):
@@ -52,11 +55,12 @@ def _generate(request_id: int, body: msg.Generate, convention: Convention) -> co
         body.auto_accept,
         body.width,
         body.height,
+        body.trajectory_name,
     )
 
 
-def _cancel(request_id: int, _body: msg.Cancel, _: Convention) -> commands.CancelJobs:
-    return commands.CancelJobs(request_id)
+def _cancel(request_id: int, body: msg.Cancel, _: Convention) -> commands.CancelJobs:
+    return commands.CancelJobs(request_id, body.job)
 
 
 def _accept(request_id: int, body: msg.Accept, _: Convention) -> commands.AcceptTake:
@@ -68,16 +72,7 @@ def _discard(request_id: int, body: msg.Discard, _: Convention) -> commands.Disc
 
 
 def _edit(request_id: int, body: msg.Edit, convention: Convention) -> commands.ApplyEdit:
-    edit: Edit
-    if body.remove is not None:
-        edit = RemoveRegion(axes.world_region(body.remove, convention))
-    elif body.lock is not None:
-        edit = LockRegion(axes.world_region(body.lock, convention))
-    elif body.unlock is not None:
-        edit = UnlockRegion(body.unlock)
-    else:
-        raise InvalidInputError("the edit says nothing", "send remove, lock or unlock")
-    return commands.ApplyEdit(request_id, edit)
+    return commands.ApplyEdit(request_id, edit_of(body, convention))
 
 
 def _undo(request_id: int, _body: msg.Undo, _: Convention) -> commands.UndoEdit:

@@ -68,6 +68,7 @@ class Chunk:
             records = records[order][morton.stratified_order(len(records))]
         self.records = np.ascontiguousarray(records)
         self.records.flags.writeable = False
+        self.address: int = self.records.view(np.uint8).ctypes.data  # of the records in this process, for kernels that read in place
 
     def __len__(self) -> int:
         return len(self.records)

@@ -29,6 +29,7 @@ class Cause(Enum):
     EDIT = "edit"
     UNDO = "undo"
     REDO = "redo"
+    FORK = "fork"  # the first revision of a session that begins with the content of another
 
 
 @dataclass(frozen=True)

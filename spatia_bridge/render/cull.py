@@ -37,6 +37,8 @@ class ChunkTable:
     Attributes:
         chunks: the chunks, length C. They keep the records alive to which `addresses` point.
         addresses: uint64 (C,), where each chunk's records start in memory.
+        index: int64 (C, 4), level and cube.
+        extents: float64 (C, 9), see `_extent`.
         counts: int64 (C,) points.
         voxel_m: float64 (C,) voxel sizes.
         origin_world: float64 (C, 3), low corners of the cubes.
@@ -47,6 +49,8 @@ class ChunkTable:
 
     chunks: tuple[Chunk, ...]
     addresses: npt.NDArray[np.uint64]
+    index: Integers
+    extents: Floats
     counts: Integers
     voxel_m: Floats
     origin_world: Floats
@@ -56,25 +60,40 @@ class ChunkTable:
     max_footprint: Floats
 
     @classmethod
-    def of(cls, base: Snapshot) -> "ChunkTable":
-        """O(chunks), and O(points) for those chunks that no table has met before."""
+    def of(cls, base: Snapshot, known: "ChunkTable | None" = None) -> "ChunkTable":
+        """O(points of the chunks that differ from `known`'s), and a dictionary look-up for each of the others."""
         if not base.chunks:
-            none = np.zeros(0)
-            corner = np.zeros((0, 3))
-            return cls((), none.astype(np.uint64), none.astype(np.int64), none, corner, corner, corner, none, none)
-        index = np.array(list(base.chunks.keys()), np.int64)
+            return cls._of_rows(base, (), np.zeros(0, np.uint64), np.zeros((0, 4), np.int64), np.zeros((0, 9)))
+        kept: list[int] = []
+        fresh = dict(base.chunks)
+        for row, chunk in enumerate(known.chunks if known else ()):
+            if fresh.get(chunk.index) is chunk:
+                kept.append(row)
+                del fresh[chunk.index]
+        index = np.array([*fresh.keys()], np.int64).reshape(-1, 4)
+        extents = np.array([_extent(chunk) for chunk in fresh.values()]).reshape(-1, 9)
+        addresses = np.array([chunk.address for chunk in fresh.values()], np.uint64)
+        unordered = list(fresh.values())
+        if known is not None:
+            index, extents = np.vstack([known.index[kept], index]), np.vstack([known.extents[kept], extents])
+            addresses = np.append(known.addresses[kept], addresses)
+            unordered = [known.chunks[row] for row in kept] + unordered
         order = np.lexsort(index.T[::-1])
-        index = index[order]
-        unordered = list(base.chunks.values())
-        chunks = tuple(unordered[i] for i in order)
-        extents = np.stack([_extent(chunk) for chunk in chunks])
+        return cls._of_rows(base, tuple(unordered[i] for i in order), addresses[order], index[order], extents[order])
+
+    @classmethod
+    def _of_rows(
+        cls, base: Snapshot, chunks: tuple[Chunk, ...], addresses: npt.NDArray[np.uint64], index: Integers, extents: Floats
+    ) -> "ChunkTable":
         voxel = base.voxel_size_m * np.exp2(index[:, 0])
         origin = index[:, 1:] * (CHUNK_SIDE * voxel)[:, None]
         quarter = voxel[:, None] / QUARTERS
         return cls(
             chunks=chunks,
-            addresses=np.array([chunk.records.__array_interface__["data"][0] for chunk in chunks], np.uint64),
-            counts=np.array([len(chunk) for chunk in chunks], np.int64),
+            addresses=addresses,
+            index=index,
+            extents=extents,
+            counts=extents[:, 8].astype(np.int64),
             voxel_m=voxel,
             origin_world=origin,
             low_world=origin + (extents[:, 0:3] + 0.5) * quarter,
@@ -93,14 +112,14 @@ _extents_lock = threading.Lock()
 
 
 def _extent(chunk: Chunk) -> Floats:
-    """float64 (8,): low and high corner in quarter voxels, mean and greatest footprint exponent; found once a chunk."""
+    """float64 (9,): low and high corner in quarter voxels, mean and greatest footprint exponent, points; found once a chunk."""
     with _extents_lock:
         known = _extents.get(chunk)
     if known is None:
         first_words = chunk.records.view(np.uint32).reshape(len(chunk), -1)[:, 0]
         columns = np.ascontiguousarray(first_words).view(np.uint8).reshape(-1, 4)
         low, high = columns.min(axis=0), columns.max(axis=0)
-        known = np.array([*low[:3], *high[:3], columns[:, 3].mean(), high[3]], np.float64)
+        known = np.array([*low[:3], *high[:3], columns[:, 3].mean(), high[3], len(chunk)], np.float64)
         with _extents_lock:
             _extents[chunk] = known
     return known
@@ -118,7 +137,8 @@ class TableCache:
             for known, table in self._tables:
                 if known() is base:
                     return table
-        table = ChunkTable.of(base)
+            latest = self._tables[0][1] if self._tables else None
+        table = ChunkTable.of(base, latest)
         with self._lock:
             alive = [entry for entry in self._tables if entry[0]() is not None]
             self._tables = [(weakref.ref(base), table), *alive][:TABLES_KEPT]

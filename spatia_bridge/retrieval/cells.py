@@ -27,7 +27,9 @@ from spatia_bridge.memory.chunk import MAX_LEVEL
 VOXELS_A_CELL = 32  # a good side for a memory's cells, in its level 0 voxels: about 1/14 of the depth that set the voxel size
 SAMPLES_A_VIEW = 64 * 36
 SAMPLES_ACROSS = 2.5
-FULL_SAMPLES = 4
+AREA_UNIT = 1024  # of a sample's area: a cell's side squared
+VALUE_UNIT = 48  # of a frame's value for a cell: 127 is 2.6 cell sides squared, the surface in a corner
+MIN_COSINE = 0.2  # a sample's area grows no further at a more grazing angle
 LEVELS_UP = 3
 MAX_CELLS = 2048  # a frame; noise must not make it more
 FULL_VALUE = 127
@@ -46,6 +48,7 @@ _REMEDY = "index the frame again"
 Keys = npt.NDArray[np.uint64]
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 
 _jit = numba.njit(cache=True, nogil=True)
 
@@ -56,11 +59,13 @@ class Shown(NamedTuple):
     Attributes:
         keys: uint64 (N,): level in the highest 4 bits, then x, y, z in 20 bits each, plus 2^19.
         samples: int64 (N,).
+        areas: int64 (N,), of the surface that the samples stand for, in AREA_UNIT-ths of the cell's side squared.
         normals: float32 (N, 3), sums of the samples' unit normals, world frame, towards the camera.
     """
 
     keys: Keys
-    samples: npt.NDArray[np.int64]
+    samples: Integers
+    areas: Integers
     normals: Floats
 
 
@@ -146,8 +151,8 @@ def shown_cells(camera: Camera, depth_m: DepthImage, usable: Mask | None, cell_s
     x, y = (columns + 0.5 - k.cx) / k.fx, (rows + 0.5 - k.cy) / k.fy
     step = (k.width * k.height / (k.fx * k.fy * depth.size)) ** 0.5  # between samples, at a depth of 1
     pose = np.ascontiguousarray(camera.world_from_camera)
-    keys, normals = _sample(depth, x, y, step, pose, cell_side_m)
-    return _merged(keys, np.ones(len(keys), np.int64), normals)
+    keys, areas, normals = _sample(depth, x, y, step, pose, cell_side_m)
+    return _merged(Shown(keys, np.ones(len(keys), np.int64), areas, normals))
 
 
 def _centres(size: int, scale: float) -> npt.NDArray[np.int64]:
@@ -191,9 +196,9 @@ def _backdrop_depth(pose, dx, dy, dz):  # type: ignore[no-untyped-def]
 
 @_jit
 def _sample(depth, x, y, step, pose, side_m):  # type: ignore[no-untyped-def]
-    """For every sample its cell's key, 0 for none, and its normal in the world."""
+    """For every sample its cell's key, 0 for none, the area that it stands for, and its normal in the world."""
     height, width = depth.shape
-    keys = np.zeros(height * width, np.uint64)
+    keys, areas = np.zeros(height * width, np.uint64), np.zeros(height * width, np.int64)
     normals = np.zeros((height * width, 3), np.float32)
     for j in range(height):
         for i in range(width):
@@ -220,40 +225,49 @@ def _sample(depth, x, y, step, pose, side_m):  # type: ignore[no-untyped-def]
             n = j * width + i
             key = ((level << _AXIS_BITS | (int(cx) + _HALF)) << _AXIS_BITS | (int(cy) + _HALF)) << _AXIS_BITS | (int(cz) + _HALF)
             keys[n] = np.uint64(key)
+            # what lies between samples, head on, is step z a side; seen from an angle it is longer
+            cosine = max(-(nx * x[i] + ny * y[j] + nz) / length, MIN_COSINE)
+            areas[n] = max(np.int64(AREA_UNIT * (step * z / size) ** 2 / cosine + 0.5), 1)
             for a in range(3):
                 normals[n, a] = pose[a, 0] * nx + pose[a, 1] * ny + pose[a, 2] * nz
-    return keys, normals
+    return keys, areas, normals
 
 
 @_jit
-def _merge(order, keys, counts, normals, merged_keys, merged_counts, merged_normals):  # type: ignore[no-untyped-def]
-    """Sums over runs of equal keys in this order; returns how many runs there are."""
+def _merge(order, keys, samples, areas, normals, most, to_keys, to_samples, to_areas, to_normals):  # type: ignore[no-untyped-def]
+    """Sums over runs of equal keys in this order, of areas the largest if `most`; returns how many runs there are."""
     last = -1
     for n in order:
-        if last < 0 or keys[n] != merged_keys[last]:
+        if last < 0 or keys[n] != to_keys[last]:
             last += 1
-            merged_keys[last] = keys[n]
-        merged_counts[last] += counts[n]
+            to_keys[last] = keys[n]
+        to_samples[last] += samples[n]
+        to_areas[last] = max(to_areas[last], areas[n]) if most else to_areas[last] + areas[n]
         for a in range(3):
-            merged_normals[last, a] += normals[n, a]
+            to_normals[last, a] += normals[n, a]
     return last + 1
 
 
-def _merged(keys: Keys, counts: npt.NDArray[np.int64], normals: Floats) -> Shown:
-    """Cells in order, each once, with the sums of counts and normals; key 0 is left out."""
-    used = np.flatnonzero(keys)
-    order = used[np.argsort(keys[used], kind="stable")]
-    merged = Shown(np.empty(len(order), np.uint64), np.zeros(len(order), np.int64), np.zeros((len(order), 3), np.float32))
-    count = _merge(order, keys, counts, normals, *merged)
-    return Shown(merged.keys[:count], merged.samples[:count], merged.normals[:count])
+def _merged(shown: Shown, most: bool = False) -> Shown:
+    """The cells in order, each once; key 0 is left out."""
+    used = np.flatnonzero(shown.keys)
+    order = used[np.argsort(shown.keys[used], kind="stable")]
+    size = len(order)
+    merged = Shown(np.empty(size, np.uint64), np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros((size, 3), np.float32))
+    count = _merge(order, *shown, most, *merged)
+    return Shown(merged.keys[:count], merged.samples[:count], merged.areas[:count], merged.normals[:count])
 
 
 def union(views: list[Shown]) -> Shown:
-    """The cells that several views show, with the sums of their samples."""
+    """The cells that several views show: the sums of their samples, and the largest of their areas, since they see the same."""
+    return _merged(_concatenated(views), most=True)
+
+
+def _concatenated(views: list[Shown]) -> Shown:
     if not views:
-        return Shown(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty((0, 3), np.float32))
-    keys, samples, normals = (np.concatenate(parts) for parts in zip(*views, strict=True))
-    return _merged(keys, samples, normals)
+        return Shown(np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 3), np.float32))
+    keys, samples, areas, normals = (np.concatenate(parts) for parts in zip(*views, strict=True))
+    return Shown(keys, samples, areas, normals)
 
 
 def parents(keys: Keys) -> Keys:
@@ -268,15 +282,14 @@ def parents(keys: Keys) -> Keys:
 
 def frame_cells(shown: Shown) -> FrameCells:
     """The cells that a frame shows, and those that contain them, with values and normals."""
-    value = np.minimum(shown.samples * FULL_VALUE // FULL_SAMPLES, FULL_VALUE)
-    generation = Shown(shown.keys, value, shown.normals)
+    generation = shown
     generations = [generation]
     for _ in range(LEVELS_UP):
-        generation = _merged(parents(generation.keys), generation.samples, generation.normals)
-        generation = generation._replace(samples=np.minimum(-(-generation.samples // 4), FULL_VALUE))
+        generation = _merged(generation._replace(keys=parents(generation.keys)))
+        generation = generation._replace(areas=generation.areas // 4)  # the same surface, in a cell of four times the area
         generations.append(generation)
-    total = union(generations)
-    values = np.minimum(total.samples, FULL_VALUE)
+    total = _merged(_concatenated(generations))
+    values = np.clip(total.areas * VALUE_UNIT // AREA_UNIT, 1, FULL_VALUE)
     native = np.isin(total.keys, shown.keys, assume_unique=True)
     packed = (values | np.where(native, NATIVE, 0)).astype(np.uint8)
     best = np.arange(len(values))

@@ -13,12 +13,26 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from spatia_bridge.retrieval.cells import FACING, FULL_VALUE, LEVELS_UP, NATIVE, Bytes, Keys, Shown, encode_facing, parents
+from spatia_bridge.retrieval.cells import (
+    AREA_UNIT,
+    FACING,
+    FULL_VALUE,
+    LEVELS_UP,
+    NATIVE,
+    VALUE_UNIT,
+    Bytes,
+    Keys,
+    Shown,
+    encode_facing,
+    parents,
+)
 
 DECAY = 0.8  # of the value, for each octave by which the frame saw the place from further away
-_DECAY_256 = np.rint(256 * DECAY ** np.arange(LEVELS_UP + 1)).astype(np.int32)
+SLACK = 1.25  # a frame that shows this much less surface than is wanted still shows it all: samples are few
+UNIT = 1 << 12  # an entirely shown cell
+_DECAY_256 = np.rint(256 * DECAY ** np.arange(LEVELS_UP + 1)).astype(np.int64)
+_SLACK_UNITS = round(SLACK * UNIT * AREA_UNIT / VALUE_UNIT)
 _HASH = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing
-UNIT = FULL_VALUE << 8  # an entirely shown cell; 8 bits below the value, so that decay and facing keep their fractions
 
 Gains = npt.NDArray[np.int64]
 Slots = npt.NDArray[np.int32]
@@ -55,19 +69,19 @@ def _find(keys, known, table, bits):  # type: ignore[no-untyped-def]
 @_jit
 def _collect(slots, values, normals, lists, decay, facing, best, touched):  # type: ignore[no-untyped-def]
     """Put max v(f, q) · UNIT into best (Q,), which is zero before; returns how many q were touched. No normals = all face alike."""
-    starts, members, ups, wanted_normals = lists
+    starts, members, ups, areas, wanted_normals = lists
     count = 0
     for n in range(len(slots)):
         slot = slots[n]
         if slot < 0:
             continue
-        value = np.int32(values[n] & FULL_VALUE)
+        value = np.int64(values[n] & FULL_VALUE)
         for m in range(starts[slot], starts[slot + 1]):
             up = ups[m]
             if up > 0 and not values[n] & NATIVE:
                 continue  # it only contains cells that the frame saw; those speak for themselves
             q = members[m]
-            shown = value * decay[up]
+            shown = (min(value * _SLACK_UNITS // areas[m], UNIT) * decay[up]) >> 8
             if len(normals):
                 shown = (shown * facing[normals[n], wanted_normals[q]]) >> 8
             if shown > best[q]:
@@ -121,13 +135,16 @@ class Cover:
         self._weights = wanted.samples
         self._covered = np.zeros(len(wanted.keys), np.int32)
         self.total = int(wanted.samples.sum()) * UNIT
-        keys, members, ups = [], [], []
+        keys, members, ups, areas = [], [], [], []
         above = wanted.keys
         for up in range(LEVELS_UP + 1):
             kept = np.flatnonzero(above)
+            _, group = np.unique(above[kept], return_inverse=True)
+            surface = np.bincount(group, wanted.areas[kept].astype(np.float64)).astype(np.int64)  # whole numbers: exact
             keys.append(above[kept])
             members.append(kept)
             ups.append(np.full(len(kept), up, np.int8))
+            areas.append(np.maximum(surface >> (2 * up), 1)[group])
             above = parents(above)
         flat = np.concatenate(keys)
         order = np.argsort(flat, kind="stable")
@@ -136,6 +153,7 @@ class Cover:
             np.append(starts, len(flat)).astype(np.int32),
             np.concatenate(members)[order].astype(np.int32),
             np.concatenate(ups)[order],
+            np.concatenate(areas)[order],
             encode_facing(wanted.normals),
         )
         self._bits = max(4, (2 * len(self._known)).bit_length())

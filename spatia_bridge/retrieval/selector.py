@@ -10,8 +10,8 @@ import numpy as np
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import Projection
 from spatia_bridge.retrieval.cells import Shown, shown_cells, union
-from spatia_bridge.retrieval.covisibility import Block, CovisibilityIndex, FrameKey
 from spatia_bridge.retrieval.cover import Cover
+from spatia_bridge.retrieval.covisibility import Block, CovisibilityIndex, FrameKey
 
 MAX_REFERENCES = 64
 DEFAULT_MIN_GAIN = 0.01

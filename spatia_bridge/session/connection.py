@@ -128,7 +128,7 @@ class Connection:
         elif isinstance(command, commands.SetRecording):
             self._record(session, command)
         elif isinstance(command, commands.CancelJobs):
-            session.cancel()
+            session.cancel(command.job)
             self._link.answer(command.request_id)
         elif isinstance(command, commands.ListFrames):
             available = range(session.take_info(command.take).frames_done)
@@ -158,7 +158,9 @@ class Connection:
             msg.GeneratorInfo(g.name, g.shape.width, g.shape.height, g.shape.new_frames, g.shape.preceding_frames, g.shape.fps)
             for g in self._host.generators()
         )
-        found = Attachment(session.id, opening, generators, tuple(session.open_takes()), self._recording_of(session))
+        found = Attachment(
+            session.id, opening, generators, tuple(session.open_takes()), session.jobs(), self._recording_of(session)
+        )
         self._link.attach(found)
         early, self._early = self._early, []
         for event in early:

@@ -7,12 +7,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from spatia_bridge.errors import CancelledError, LimitExceededError, RejectedUpdateError, SpatiaError
+from spatia_bridge.errors import CancelledError, LimitExceededError, NotFoundError, RejectedUpdateError, SpatiaError
 from spatia_bridge.generation.base import CancelToken
 from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.link.events import JobFailed, JobProgress, SessionEvent, Stage
 
 MAX_QUEUED_JOBS = 16
+ENDED_KEPT = 16  # jobs whose end is told to who comes later
 _log = logging.getLogger(__name__)
 
 
@@ -21,7 +23,8 @@ class Job:
     """A generate request under way.
 
     Attributes:
-        clips: the cameras of every clip.
+        clips: the cameras of every clip, in the scene as it was when the job was asked for, see alignment.
+        alignment: `now_from_first` of the scene then.
         clip: 0-based, the one being made.
         take: its number, 0 before it has one.
     """
@@ -33,13 +36,14 @@ class Job:
     fps: float
     clips: tuple[tuple[Camera, ...], ...]
     auto_accept: bool
+    alignment: Similarity = field(default_factory=Similarity)
     cancel: CancelToken = field(default_factory=CancelToken)
     clip: int = 0
     take: int = 0
     _worked_secs: float = 0.0
     _since: float | None = None
 
-    def progress(self, stage: Stage, done: int = 0, total: int = 0) -> JobProgress:
+    def progress(self, stage: Stage, done: int = 0, total: int = 0, failure: JobFailed | None = None) -> JobProgress:
         """A progress event; the time left is extrapolated from the time worked so far (waiting for people is not work)."""
         now = time.monotonic()
         if self._since is not None:
@@ -51,7 +55,7 @@ class Job:
         remaining = self._worked_secs * (1 - finished) / finished if finished > 0 else None
         if stage in (Stage.DONE, Stage.CANCELLED, Stage.FAILED):
             remaining = 0.0
-        return JobProgress(self.number, stage, done, total, remaining, self.clip + 1, len(self.clips), self.take)
+        return JobProgress(self.number, stage, done, total, remaining, self.clip + 1, len(self.clips), self.take, failure)
 
 
 class JobQueue:
@@ -59,7 +63,8 @@ class JobQueue:
 
     def __init__(self, run: Callable[[Job], Awaitable[None]], publish: Callable[[SessionEvent], None]) -> None:
         self._run = run
-        self._publish = publish
+        self._tell = publish
+        self._news: dict[int, JobProgress] = {}  # the newest of every job that is not over, and of the last that are
         self._waiting: deque[Job] = deque()
         self._current: Job | None = None
         self._task: asyncio.Task[None] | None = None
@@ -68,6 +73,19 @@ class JobQueue:
     @property
     def current(self) -> Job | None:
         return self._current
+
+    def news(self) -> tuple[JobProgress, ...]:
+        """The newest progress of every job under way or queued, and of the last ENDED_KEPT that ended, by number."""
+        return tuple(self._news[number] for number in sorted(self._news))
+
+    def publish(self, progress: JobProgress) -> None:
+        """Tell everyone, and remember it for who comes later."""
+        self._news[progress.job] = progress
+        if progress.ended:
+            over = [number for number, news in self._news.items() if news.ended]
+            for number in sorted(over)[:-ENDED_KEPT]:
+                del self._news[number]
+        self._tell(progress)
 
     def next_number(self) -> int:
         self._last += 1
@@ -82,15 +100,24 @@ class JobQueue:
         if len(self._waiting) >= MAX_QUEUED_JOBS:
             raise LimitExceededError(f"{MAX_QUEUED_JOBS} jobs are waiting already", "wait for one, or cancel them")
         self._waiting.append(job)
-        self._publish(job.progress(Stage.QUEUED))
+        self.publish(job.progress(Stage.QUEUED))
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())
 
-    def cancel(self) -> None:
-        """Cancel the running job and all that wait."""
-        while self._waiting:
-            self._publish(self._waiting.popleft().progress(Stage.CANCELLED))
-        if self._current is not None:
+    def cancel(self, number: int = 0) -> None:
+        """Cancel one job, or with 0 the running one and all that wait.
+
+        Raises:
+            NotFoundError: no such job runs or waits.
+        """
+        chosen = [job for job in self._waiting if number in (0, job.number)]
+        running = self._current is not None and number in (0, self._current.number)
+        if number and not chosen and not running:
+            raise NotFoundError(f"job {number} neither runs nor waits", "cancel one whose progress has not ended, or all with 0")
+        for job in chosen:
+            self._waiting.remove(job)
+            self.publish(job.progress(Stage.CANCELLED))
+        if running and self._current is not None:
             self._current.cancel.cancel()
 
     async def close(self) -> None:
@@ -104,17 +131,19 @@ class JobQueue:
             job = self._current = self._waiting.popleft()
             try:
                 await self._run(job)
-                self._publish(job.progress(Stage.DONE, 1, 1))
+                self.publish(job.progress(Stage.DONE, 1, 1))
             except CancelledError:
-                self._publish(job.progress(Stage.CANCELLED))
+                self.publish(job.progress(Stage.CANCELLED))
             except SpatiaError as error:
                 details = error.details if isinstance(error, RejectedUpdateError) else {}
-                self._publish(JobFailed(job.number, error.code, error.message, error.remedy, details))
-                self._publish(job.progress(Stage.FAILED))
+                self._fail(job, JobFailed(job.number, error.code, error.message, error.remedy, details))
             except Exception as error:  # a generator is someone else's code: whatever it throws, the session lives
-                self._publish(JobFailed(job.number, "INTERNAL", f"{type(error).__name__}: {error}", "see the server's log"))
-                self._publish(job.progress(Stage.FAILED))
                 _log.exception("job %d failed", job.number)
+                self._fail(job, JobFailed(job.number, "INTERNAL", f"{type(error).__name__}: {error}", "see the server's log"))
             finally:
                 self._current = None
         self._task = None
+
+    def _fail(self, job: Job, failure: JobFailed) -> None:
+        self._tell(failure)
+        self.publish(job.progress(Stage.FAILED, failure=failure))

@@ -9,8 +9,9 @@ from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import GeneratedFrame, RgbdFrame, Take
 from spatia_bridge.generation.base import CancelToken, ClipRequest, Event, Generator, Step
 from spatia_bridge.geometry.camera import Camera
-from spatia_bridge.memory import Cause, Memory, Revision
+from spatia_bridge.memory import Cause, Memory, Revision, Snapshot
 from spatia_bridge.render.renderer import Renderer
+from spatia_bridge.session.carry import carried_take
 from spatia_bridge.slam.update import CheckPoint, Slam
 
 Publish = Callable[[Event], None]
@@ -26,7 +27,7 @@ class Stages:
 
 @dataclass(frozen=True, eq=False)
 class ClipPlan:
-    """One clip to make: its number, its cameras, what steers it."""
+    """One clip to make: its number, its cameras, what steers it. Cameras and preceding frames are of the base's alignment."""
 
     number: int
     cameras: tuple[Camera, ...]
@@ -37,15 +38,14 @@ class ClipPlan:
 
 
 def make_take(
-    stages: Stages, generator: Generator, memory: Memory, plan: ClipPlan, publish: Publish, cancel: CancelToken
+    stages: Stages, generator: Generator, base: Snapshot, plan: ClipPlan, publish: Publish, cancel: CancelToken
 ) -> Take:
-    """Steer a clip by memory's projection along the plan's cameras; publish its steps and frames as they are done.
+    """Steer a clip by the base's projection along the plan's cameras; publish its steps and frames as they are done.
 
     Raises:
         CancelledError: within one step of the cancel.
         InvalidInputError: the generator broke its contract (frames missing or out of order).
     """
-    base = memory.snapshot()
     projection = stages.renderer.project(base, plan.cameras)
     frames: list[GeneratedFrame] = []
     request = ClipRequest(projection, (), plan.preceding, plan.prompt, plan.seed)
@@ -56,16 +56,28 @@ def make_take(
         if isinstance(made, GeneratedFrame):
             frames.append(made)
     _check_complete(generator.name, frames, plan.cameras)
-    return Take(plan.number, base.revision, plan.cameras, tuple(frames), plan.prompt, plan.seed, generator.name, plan.fps)
+    return Take(
+        plan.number,
+        base.revision,
+        plan.cameras,
+        tuple(frames),
+        plan.prompt,
+        plan.seed,
+        generator.name,
+        plan.fps,
+        alignment=base.alignment,
+    )
 
 
 def fold_in(stages: Stages, memory: Memory, take: Take, check: CheckPoint) -> Revision:
-    """Make an accepted take part of memory. Edits made meanwhile win.
+    """Make an accepted take part of memory. Edits made meanwhile win; if the scene was scaled or turned, the take follows.
 
     Raises:
         RejectedUpdateError: the take failed its health check; memory is as before.
+        InvalidInputError: the scene was scaled so far that the take cannot follow.
     """
     base = memory.snapshot()  # not the one it was generated from: edits since then count
+    take = carried_take(take, base.alignment)
     update = stages.slam.update(base, take, check)
     return memory.commit(update, base, Cause.TAKE, f"take {take.number}: {take.prompt}" if take.prompt else f"take {take.number}")
 

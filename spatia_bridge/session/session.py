@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from spatia_bridge.errors import CancelledError, ConflictError, NotFoundError, RejectedUpdateError, UnavailableError
 from spatia_bridge.frames import GeneratedFrame, Projection, RgbdFrame, Take
 from spatia_bridge.generation.base import ClipShape, Event, Generator, Step
 from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.geometry.trajectory import Recorder, Trajectory
 from spatia_bridge.link.events import (
     FrameMade,
+    JobProgress,
     RevisionMade,
     SessionEvent,
     Stage,
@@ -19,6 +21,7 @@ from spatia_bridge.link.events import (
     TakeState,
 )
 from spatia_bridge.memory import Cause, Edit, Memory, Revision, Snapshot
+from spatia_bridge.session.carry import carried_cameras, carried_frame, carried_made, now_from_then
 from spatia_bridge.session.jobs import Job, JobQueue
 from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, plant
 from spatia_bridge.session.workers import Workers
@@ -40,6 +43,7 @@ class GenerateSpec:
         trajectory: None = what was recorded.
         clips: 0 = as many as the trajectory's time is long.
         width, height: 0 = the generator's own size.
+        alignment: of the scene that the trajectory is a path through; None = as it is now.
     """
 
     prompt: str = ""
@@ -50,6 +54,15 @@ class GenerateSpec:
     auto_accept: bool = False
     width: int = 0
     height: int = 0
+    alignment: Similarity | None = None
+
+
+@dataclass(eq=False)
+class _Making:
+    """The frames so far of the take being generated, and the alignment of the scene that they show."""
+
+    alignment: Similarity
+    frames: list[tuple[GeneratedFrame, Camera]] = field(default_factory=list)
 
 
 class Session:
@@ -77,7 +90,7 @@ class Session:
         self._next_clip = store.next_clip_number()  # counted here: the store only knows finished clips
         self._takes: dict[int, Take] = {}  # undecided ones that this process made
         self._infos: dict[int, TakeInfo] = {}
-        self._made: dict[int, list[tuple[GeneratedFrame, Camera]]] = {}  # frames of the take being generated
+        self._made: dict[int, _Making] = {}  # the take being generated
         self._decisions: dict[int, asyncio.Future[bool]] = {}
         self._deciding: set[int] = set()
         self._closed = False
@@ -105,6 +118,10 @@ class Session:
         """Being generated or waiting for a decision."""
         return [info for info in self._infos.values() if info.state in (TakeState.GENERATING, TakeState.PENDING)]
 
+    def jobs(self) -> tuple[JobProgress, ...]:
+        """The newest progress of the jobs under way, queued, or ended lately, by number: what who comes late must be told."""
+        return self._jobs.news()
+
     def takes(self) -> list[TakeInfo]:
         """All takes of this session, oldest first."""
         return sorted(self._infos.values(), key=lambda info: info.number)
@@ -115,23 +132,29 @@ class Session:
         return self._infos[take]
 
     async def take_frame(self, take: int, number: int) -> tuple[GeneratedFrame, Camera]:
-        """A frame of a take, from the process or from the store.
+        """A frame of a take, from the process or from the store, as the scene lies now.
 
         Raises:
             NotFoundError: no such take or frame, or it is not made yet.
         """
         info = self.take_info(take)
-        made = self._made.get(take)
-        if made is None and take not in self._takes:
+        if take not in self._made and take not in self._takes:
             if not 0 <= number < info.frames_total:
                 raise NotFoundError(f"take {take} has no frame {number}", f"it has {info.frames_total}")
-            return _as_generated(number, await self._workers.run(self._store.load_frame, take, number))
-        if made is None:
+            return await self._workers.run(self._stored_frame, take, number)
+        if take in self._made:
+            making = self._made[take]
+            alignment, made = making.alignment, making.frames
+        else:
             kept = self._takes[take]
-            made = list(zip(kept.frames, kept.cameras, strict=True))
+            alignment, made = kept.alignment, list(zip(kept.frames, kept.cameras, strict=True))
         if not 0 <= number < len(made):
             raise NotFoundError(f"take {take} has no frame {number} yet", f"{len(made)} are done")
-        return made[number]
+        return carried_made(*made[number], alignment, self.memory.snapshot().alignment)
+
+    def _stored_frame(self, take: int, number: int) -> tuple[GeneratedFrame, Camera]:
+        frame, camera = _as_generated(number, self._store.load_frame(take, number))
+        return carried_made(frame, camera, self._store.take_info(take).alignment, self.memory.snapshot().alignment)
 
     # ------------------------------------------------------------------------------------------------- changing
 
@@ -144,7 +167,7 @@ class Session:
         self._check_open()
         async with self._writing:
             clip = self._new_clip_number()
-            await self._workers.run(self._store.put_seed, clip, frames)
+            await self._workers.run(self._store.put_seed, clip, frames, self.memory.snapshot().alignment)
             return await self._make_revision(plant, self._stages, self.memory, frames, clip, note, _never)
 
     async def edit(self, edit: Edit) -> Revision:
@@ -179,16 +202,21 @@ class Session:
         intrinsics = trajectory.cameras[0].intrinsics.cropped_to_aspect(shape.width, shape.height)
         clips = trajectory.clips(shape.fps, shape.new_frames, intrinsics, spec.clips)
         number = self._jobs.next_number()
-        job = Job(number, generator.name, spec.prompt, spec.seed, shape.fps, clips, spec.auto_accept)
+        alignment = spec.alignment or self.memory.snapshot().alignment
+        job = Job(number, generator.name, spec.prompt, spec.seed, shape.fps, clips, spec.auto_accept, alignment)
         self._jobs.add(job)
         return number
 
-    def cancel(self) -> None:
-        """Stop the running job within one step, forget those that wait."""
-        self._jobs.cancel()
-        for decision in self._decisions.values():
-            if not decision.done():
-                decision.set_result(False)
+    def cancel(self, job: int = 0) -> None:
+        """Stop a job: the running one within one step, one that waits at once; 0 = all of them.
+
+        Raises:
+            NotFoundError: no such job runs or waits.
+        """
+        self._jobs.cancel(job)
+        running = self._jobs.current
+        if running is not None and job in (0, running.number):  # only the running job can wait for a decision
+            self._decide(running.take, False)
 
     async def accept(self, take: int) -> Revision:
         """Fold a pending take into memory.
@@ -243,7 +271,7 @@ class Session:
             job.cancel.raise_if_cancelled()
             take = await self._make_clip(job)
             if job.auto_accept:
-                self._publish(job.progress(Stage.UPDATING))
+                self._jobs.publish(job.progress(Stage.UPDATING))
                 await self.accept(take.number)
             elif clip + 1 < len(job.clips) and not await self._wait_for_decision(job, take.number):
                 raise CancelledError("a take of the row was discarded")
@@ -251,16 +279,13 @@ class Session:
     async def _make_clip(self, job: Job) -> Take:
         generator = self._make_generator(job.generator)
         number = job.take = self._new_clip_number()
-        cameras = job.clips[job.clip]
-        self._made[number] = []
-        k = cameras[0].intrinsics
-        base = self.memory.snapshot().revision
-        info = TakeInfo(
-            number, TakeState.GENERATING, 0, len(cameras), job.prompt, job.seed, generator.name, base, job.fps, k.width, k.height
-        )
+        base = self.memory.snapshot()
+        cameras = carried_cameras(job.clips[job.clip], job.alignment, base.alignment)
+        self._made[number] = _Making(base.alignment)
+        info = _begun(number, job, generator.name, base, cameras)
         self._tell_take(info)
-        self._publish(job.progress(Stage.PROJECTING))
-        preceding = await self._workers.run(self._preceding, generator.shape.preceding_frames)
+        self._jobs.publish(job.progress(Stage.PROJECTING))
+        preceding = await self._workers.run(self._preceding, base, generator.shape.preceding_frames)
         plan = ClipPlan(number, cameras, preceding, job.prompt, job.seed + job.clip, job.fps)
         loop = asyncio.get_running_loop()
 
@@ -268,7 +293,7 @@ class Session:
             loop.call_soon_threadsafe(self._on_generator_event, job, number, cameras, event)
 
         try:
-            take = await self._workers.run(make_take, self._stages, generator, self.memory, plan, publish, job.cancel)
+            take = await self._workers.run(make_take, self._stages, generator, base, plan, publish, job.cancel)
             await self._workers.run(self._store.put_take, take)
         except BaseException:
             self._made.pop(number, None)
@@ -276,36 +301,36 @@ class Session:
             raise
         self._takes[number] = take
         self._made.pop(number, None)
-        done = replace(info, state=TakeState.PENDING, frames_done=len(cameras), base_revision=take.base_revision)
-        self._tell_take(done)
+        self._tell_take(replace(info, state=TakeState.PENDING, frames_done=len(cameras)))
         return take
 
     def _on_generator_event(self, job: Job, number: int, cameras: Sequence[Camera], event: Event) -> None:
         if isinstance(event, Step):
-            self._publish(job.progress(Stage.GENERATING, event.done, event.total))
+            self._jobs.publish(job.progress(Stage.GENERATING, event.done, event.total))
             return
-        made = self._made.get(number)
-        if made is not None:  # otherwise it was cancelled in between
-            made.append((event, cameras[event.number]))
-            self._infos[number] = replace(self._infos[number], frames_done=len(made))
+        making = self._made.get(number)
+        if making is not None:  # otherwise it was cancelled in between
+            making.frames.append((event, cameras[event.number]))
+            self._infos[number] = replace(self._infos[number], frames_done=len(making.frames))
             self._publish(FrameMade(number, event, cameras[event.number]))
 
     async def _wait_for_decision(self, job: Job, take: int) -> bool:
         decision: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._decisions[take] = decision
-        self._publish(job.progress(Stage.WAITING))
+        self._jobs.publish(job.progress(Stage.WAITING))
         try:
             return await decision
         finally:
             del self._decisions[take]
 
-    def _preceding(self, count: int) -> tuple[RgbdFrame, ...]:
+    def _preceding(self, base: Snapshot, count: int) -> tuple[RgbdFrame, ...]:
         """The tail of the last take that memory still holds (an undone one no longer precedes anything), oldest first."""
-        clips = [r.clip for r in self.memory.lineage() if r.cause is Cause.TAKE]
+        clips = [r.clip for r in self.memory.lineage() if r.cause in (Cause.TAKE, Cause.FORK) and r.clip]
         if not clips or not count:
             return ()
-        total = self._store.take_info(clips[-1]).frames
-        return tuple(self._store.load_frame(clips[-1], n) for n in range(max(total - count, 0), total))
+        last = self._store.take_info(clips[-1])
+        frames = [self._store.load_frame(last.number, n) for n in range(max(last.frames - count, 0), last.frames)]
+        return tuple(carried_frame(frame, last.alignment, base.alignment) for frame in frames)
 
     # -------------------------------------------------------------------------------------------------- helpers
 
@@ -345,6 +370,8 @@ class Session:
     async def _make_revision(self, make: Callable[..., Revision], *args: object) -> Revision:
         """Make a revision off the loop and tell everyone, in one order. The caller holds `_writing`."""
 
+        before = self.memory.snapshot().alignment
+
         def work() -> tuple[Revision, Snapshot]:
             revision = make(*args)
             snapshot = self.memory.at(revision.number)
@@ -353,6 +380,8 @@ class Session:
             return revision, snapshot
 
         revision, snapshot = await self._workers.run(work)
+        if not snapshot.alignment.same_as(before):
+            self.recorder.carry(now_from_then(before, snapshot.alignment))
         self._publish(RevisionMade(revision, snapshot, self.memory.can_undo, self.memory.can_redo))
         return revision
 
@@ -372,6 +401,12 @@ def _never(_done: int, _total: int) -> None:
 def _as_generated(number: int, frame: RgbdFrame) -> tuple[GeneratedFrame, Camera]:
     made = GeneratedFrame(number, frame.colour, frame.depth_m, frame.dynamic, frame.confidence)
     return made, frame.camera
+
+
+def _begun(number: int, job: Job, generator: str, base: Snapshot, cameras: Sequence[Camera]) -> TakeInfo:
+    k, state = cameras[0].intrinsics, TakeState.GENERATING
+    revision, total = base.revision, len(cameras)
+    return TakeInfo(number, state, 0, total, job.prompt, job.seed, generator, revision, job.fps, k.width, k.height)
 
 
 def _shape(shape: ClipShape, spec: GenerateSpec) -> ClipShape:

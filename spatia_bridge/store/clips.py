@@ -35,11 +35,18 @@ from spatia_bridge.codec.images import (
 from spatia_bridge.errors import ConflictError, InvalidInputError, NotFoundError, StoreError
 from spatia_bridge.frames import GeneratedFrame, RgbdFrame, Take
 from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.memory.history import Cause, Revision
 from spatia_bridge.store.database import Database, seal, unseal
 from spatia_bridge.store.durable import publish_folder, read_checked, remove
 from spatia_bridge.store.faults import damaged, parsed, translated
-from spatia_bridge.store.values import camera_from_plain, plain_camera, plain_numbers
+from spatia_bridge.store.values import (
+    camera_from_plain,
+    plain_camera,
+    plain_numbers,
+    plain_similarity,
+    similarity_from_plain,
+)
 
 MAX_CLIP_NUMBER = 65_535  # the point record's `last_seen` is a u16
 MAX_FRAMES = 9_999
@@ -62,7 +69,10 @@ class ClipState(Enum):
 
 @dataclass(frozen=True)
 class TakeInfo:
-    """A stored clip without its frames. A seed has empty `prompt`, `seed` 0 and base revision 0."""
+    """A stored clip without its frames. A seed has empty `prompt`, `seed` 0 and base revision 0.
+
+    `alignment` (`now_from_first`) is that of the scene when it was made: its cameras and depths are of the scene as it was then.
+    """
 
     number: int
     kind: ClipKind
@@ -77,6 +87,7 @@ class TakeInfo:
     fps: float = 0.0
     created_secs: float = 0.0
     notes: dict[str, float] = field(default_factory=dict)
+    alignment: Similarity = field(default_factory=Similarity, compare=False)
 
 
 _Frame = RgbdFrame | GeneratedFrame
@@ -102,11 +113,12 @@ class ClipShelf:
             StoreError: disk full, no permission.
         """
         extra = [take.base_revision, take.prompt, take.seed, take.generator, float(take.fps), plain_numbers(take.notes)]
+        extra.append(plain_similarity(take.alignment))
         self._put(ClipKind.TAKE, take.number, take.frames, take.cameras, extra)
 
-    def put_seed(self, number: int, frames: Sequence[RgbdFrame]) -> None:
+    def put_seed(self, number: int, frames: Sequence[RgbdFrame], alignment: Similarity | None = None) -> None:
         """Keep the frames that seed a session, pending until the revision that they make; as `put_take`."""
-        extra = [0, "", 0, "", 0.0, {}]
+        extra = [0, "", 0, "", 0.0, {}, plain_similarity(alignment or Similarity())]
         self._put(ClipKind.SEED, number, frames, [frame.camera for frame in frames], extra)
 
     def load_take(self, number: int) -> Take:
@@ -129,6 +141,7 @@ class ClipShelf:
             info.generator,
             info.fps,
             dict(info.notes),
+            info.alignment,
         )
 
     def load_seed(self, number: int) -> tuple[RgbdFrame, ...]:
@@ -244,7 +257,7 @@ class ClipShelf:
         number, kind, state, body = row
         what = f"{self._database.what}: clip {number}"
         with parsed(what):
-            stated, frames, width, height, created_secs, base, prompt, seed, generator, fps, notes = unseal(body, what)
+            stated, frames, width, height, created_secs, base, prompt, seed, generator, fps, notes, *more = unseal(body, what)
             if stated != number:
                 raise ValueError(f"it says that it is clip {stated}")
             return TakeInfo(
@@ -261,6 +274,7 @@ class ClipShelf:
                 fps,
                 created_secs,
                 notes,
+                similarity_from_plain(more[0]) if more else Similarity(),  # clips of the first builds state none
             )
 
     def _frame_row(self, clip: int, number: int) -> list[Any]:

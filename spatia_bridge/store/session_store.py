@@ -7,6 +7,7 @@ from typing import Any
 
 from spatia_bridge.errors import InvalidInputError, NotFoundError
 from spatia_bridge.frames import RgbdFrame, Take
+from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.memory.history import Memory, Revision
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.store.clips import ClipKind, ClipShelf, ClipState, TakeInfo
@@ -108,9 +109,9 @@ class SessionStore:
         """Keep a take, pending. See `ClipShelf.put_take`."""
         self._clips.put_take(take)
 
-    def put_seed(self, number: int, frames: Sequence[RgbdFrame]) -> None:
+    def put_seed(self, number: int, frames: Sequence[RgbdFrame], alignment: Similarity | None = None) -> None:
         """Keep the frames that seed the session, pending. See `ClipShelf.put_seed`."""
-        self._clips.put_seed(number, frames)
+        self._clips.put_seed(number, frames, alignment)
 
     def load_take(self, number: int) -> Take:
         """A take with its frames. See `ClipShelf.load_take`."""

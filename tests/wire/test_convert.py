@@ -52,7 +52,7 @@ def built(kind):
     fields = {name: values(hint, descriptor.fields_by_name.get(name)) for name, hint in hints.items()}
     built_one = st.builds(kind, **fields)
     if kind is msg.Edit:  # a oneof: one of them at most
-        chosen = st.sampled_from(["remove", "lock", "unlock"])
+        chosen = st.sampled_from(list(hints))
         return st.builds(lambda edit, name: msg.Edit(**{name: getattr(edit, name)}), built_one, chosen)
     return built_one
 

@@ -7,12 +7,13 @@ import numpy.typing as npt
 
 from spatia_bridge.perception.layout.gravity import Frame, consistency
 from spatia_bridge.perception.layout.lines import Segments
-from spatia_bridge.perception.layout.plan import MEETING, Wall, with_corners
+from spatia_bridge.perception.layout.plan import MEETING, SAME_PLANE, Wall, with_corners
 from spatia_bridge.perception.layout.surfaces import Layout, Lintel
 
 Floats = npt.NDArray[np.float64]
 
 TOUCH = 0.05  # on the plane z = 1: a lintel ends at its jamb within this
+LEAST_DEEPER = 1.2  # ratio of distances
 MIN_OPENING_SHARE = 0.4  # of the deep wall's columns, under the lintel
 MIN_COVERED = 0.6  # of the opening, by lines at the lintel's lower edge
 LOWEST_EDGE = 0.75  # of the lintel's height above the horizon
@@ -55,32 +56,50 @@ def with_openings(layout: Layout, segments: Segments, frame: Frame, seen: tuple[
     Args:
         seen: the picture's first and last column on the plane z = 1.
     """
-    walls, lintels, index = list(layout.walls), [], 0
-    while index < len(walls):
-        deep = walls[index]
-        for near in [walls[i] for i in (index - 1, index + 1) if 0 <= i < len(walls)]:
-            if near.facing != deep.facing or not abs(near.base) > 1.1 * abs(deep.base) or near.base * deep.base < 0:
+    walls, lintels, done = layout.walls, [], 0
+    for deep in layout.walls:
+        index = walls.index(deep) if deep in walls else -1
+        for step in (-1, 1) if index >= 0 else ():
+            near, beyond = _at(walls, index + step), _at(walls, index - step)
+            if near is None or near.facing != deep.facing or not near.base / deep.base > LEAST_DEEPER:
                 continue
-            found = _lintel(deep, near, layout.facings[deep.facing], LevelLines(segments, frame, 1 - deep.facing), seen)
+            goes_on = beyond is not None and beyond.facing == near.facing and abs(beyond.base / near.base - 1) < SAME_PLANE
+            bounds = (beyond.left, deep.right) if goes_on and step > 0 and beyond else (deep.left, deep.right)
+            bounds = (deep.left, beyond.right) if goes_on and step < 0 and beyond else bounds
+            lines = LevelLines(segments, frame, 1 - deep.facing)
+            found = _lintel(deep, near, layout.facings[deep.facing], lines, (max(bounds[0], seen[0]), min(bounds[1], seen[1])))
             if found is not None:
+                walls, done = _opened(walls, deep, near, beyond if goes_on else None, found), done + 1
                 lintels.append(found)
-                beside = [
-                    Wall(deep.left, found.left, near.facing, near.base) if near.left >= deep.right else None,
-                    replace(deep, left=max(found.left, deep.left), right=min(found.right, deep.right)),
-                    Wall(found.right, deep.right, near.facing, near.base) if near.right <= deep.left else None,
-                ]
-                parts = [wall for wall in beside if wall is not None and wall.right > wall.left]
-                walls[index : index + 1] = parts
-                index += len(parts) - 1
                 break
-        index += 1
-    moved = with_corners(walls, layout.facings, MEETING * (seen[1] - seen[0]))
+    moved = with_corners(walls, layout.facings, MEETING * (seen[1] - seen[0])) if done else walls
     return replace(layout, walls=moved, lintels=tuple(lintels))
 
 
-def _lintel(deep: Wall, near: Wall, normal: Floats, lines: LevelLines, seen: tuple[float, float]) -> Lintel | None:
-    """The lintel between a deep wall and the nearer one beside it."""
-    left, right = max(deep.left, seen[0]), min(deep.right, seen[1])
+def _at(walls: tuple[Wall, ...], index: int) -> Wall | None:
+    return walls[index] if 0 <= index < len(walls) else None
+
+
+def _opened(walls: tuple[Wall, ...], deep: Wall, near: Wall, beyond: Wall | None, lintel: Lintel) -> tuple[Wall, ...]:
+    """The walls with `deep` seen under the lintel only, and the near one's plane at both sides of it."""
+    parts: list[Wall] = []
+    for wall in walls:
+        if wall is not deep and wall is not beyond:
+            parts.append(wall)
+            continue
+        for left, right, base in (
+            (wall.left, min(lintel.left, wall.right), near.base),
+            (max(wall.left, lintel.left), min(wall.right, lintel.right), deep.base),
+            (max(lintel.right, wall.left), wall.right, near.base),
+        ):
+            if right > left:
+                parts.append(Wall(left, right, wall.facing, base))
+    return tuple(parts)
+
+
+def _lintel(deep: Wall, near: Wall, normal: Floats, lines: LevelLines, bounds: tuple[float, float]) -> Lintel | None:
+    """The lintel between a deep wall and the nearer one beside it, within these columns."""
+    left, right = max(deep.left, bounds[0]), min(deep.right, bounds[1])
     on_right = near.left >= deep.right
     border = right if on_right else left
     ends = lines.right if on_right else lines.left
@@ -90,7 +109,7 @@ def _lintel(deep: Wall, near: Wall, normal: Floats, lines: LevelLines, seen: tup
     if not fits.any():
         return None
     best = int(np.flatnonzero(fits)[np.argmax(inside[fits])])
-    low, high = max(float(lines.left[best]), left), min(float(lines.right[best]), right)
+    low, high = max(float(lines.left[best]), bounds[0]), min(float(lines.right[best]), bounds[1])
     # the frame has a lower edge: the lowest line under the lintel that spans the opening
     edge = float(ratio[best])
     for candidate in np.sort(ratio[(ratio > edge) & (ratio < LOWEST_EDGE * edge)])[::-1]:

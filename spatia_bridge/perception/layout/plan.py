@@ -29,6 +29,8 @@ ALIGNMENT = 0.03  # of the picture's height, a column: what it may cost to share
 DOUBT = 1.0  # and this multiple of what the wall costs anyway
 MOST_ALIGNED = 1.7  # ratio of distances
 MEETING = 0.06  # of the columns, how far a corner may move to where its walls meet
+SAME_PLANE = 0.05
+BUMP = 0.3  # of the columns
 LINE_DISCOUNT = 0.7  # of what a change of wall costs, at a line from top to bottom
 _NOWHERE = 1 << 30
 
@@ -179,23 +181,39 @@ def _refined(evidence: Evidence, begin: int, end: int, normal: Floats, base: flo
 
 
 def _aligned(evidence: Evidence, runs: list[Run], facings: Floats) -> list[Run]:
-    """Runs put on the plane of another one further away, where the picture hardly objects; equal neighbours become one.
+    """Runs put on the plane of a longer one, where the picture hardly objects; equal neighbours become one.
 
     What stands before a wall hides its base line and draws the wall forward; an opening splits one wall into two.
     """
     rows, done = len(evidence.y), list(runs)
     for index in sorted(range(len(done)), key=lambda i: done[i][1] - done[i][0]):
         begin, end, facing, base = done[index]
-        others = [b for _, _, f, b in done if f == facing and abs(b) < abs(base) < MOST_ALIGNED * abs(b) and b * base > 0]
-        if not others:
-            continue
-        bases = np.array([base, *others])
+        longer = [run[3] for run in done if run[2] == facing and run[1] - run[0] > end - begin]
+        bases = np.array([base, *(other for other in longer if 1 / MOST_ALIGNED < other / base < MOST_ALIGNED)])
         part = evidence.columns(begin, end)
         cost = _costs(part, _feet(part.x, np.tile(facings[facing], (len(bases), 1)), bases)).sum(axis=1)
-        cost[1:] -= ALIGNMENT * rows * (end - begin) + DOUBT * cost[0]
+        # a wall with a clear base line stays where it is
+        cost[1:] -= min(ALIGNMENT * rows * (end - begin), 8 * cost[0]) + DOUBT * cost[0]
         done[index] = (begin, end, facing, float(bases[int(cost.argmin())]))
+    return _merged(_without_bumps(_merged(done), len(evidence.x)))
+
+
+def _without_bumps(runs: list[Run], columns: int) -> list[Run]:
+    """A short stretch before one wall that goes on at both sides is a thing that stands there (`things`), not wall."""
+    done = list(runs)
+    for index in range(1, len(runs) - 1):
+        before, (begin, end, facing, base), after = done[index - 1], runs[index], runs[index + 1]
+        flat = before[2] == facing == after[2] and abs(before[3] / after[3] - 1) < SAME_PLANE
+        if flat and abs(base) > abs(before[3]) and end - begin < BUMP * columns:
+            done[index] = (begin, end, facing, before[3])
+            done[index + 1] = (*after[:3], before[3])
+    return done
+
+
+def _merged(runs: list[Run]) -> list[Run]:
+    """Equal neighbours as one."""
     merged: list[Run] = []
-    for run in done:
+    for run in runs:
         if merged and merged[-1][2:] == run[2:]:
             merged[-1] = (merged[-1][0], *run[1:])
         else:

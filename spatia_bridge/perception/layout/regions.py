@@ -16,7 +16,7 @@ from spatia_bridge.frames import ColourImage, Mask
 Floats = npt.NDArray[np.float64]
 
 HORIZON_MARGIN = 0.02  # of slope: what lies closer below the horizon is too far to tell
-GROUND_SEED_SHARE = 0.45  # of the rows between horizon and lower edge, from below
+GROUND_SEED_SHARE = 0.3  # of the rows between horizon and lower edge, from below
 MIN_BELOW_SHARE = 0.03  # of the picture; with less below the horizon there is no ground to find
 ITERATIONS = 4
 RNG_SEED = 20_240_229

@@ -2,9 +2,9 @@
 
 On the ground in front of the walls' base lines, what does not look like ground, or is a vertical line, stands there. Colour
 decides how far it reaches up before the wall behind it (GrabCut again, seeded with the foot). Each thing becomes a front that
-stands at the distance of its foot, column by column, smoothed along it so that a table's legs hold together, and a level top from the front's
-upper edge back to the wall: a table, a cupboard or a sofa is a fold in the place, and nothing tears above it (the blocks world of
-Gupta, Efros and Hebert, ECCV 2010, without its physics).
+stands at the distance of its foot, column by column, smoothed along it so that a table's legs hold together, and a level top from
+the front's upper edge back to the wall: a table, a cupboard or a sofa is a fold in the place, and nothing tears above it (the
+blocks world of Gupta, Efros and Hebert, ECCV 2010, without its physics).
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ TALLEST_M = 0.95  # tables, chairs, cupboards; what is taller looks well enough 
 FARTHEST_M = 10.0  # beyond, a step aside moves a thing by little against the wall behind it
 MIN_SHARE = 0.0006  # of the picture's pixels, of a seed
 MIN_RISE = 0.35  # height by width of a seed that lies on the ground wholly: flatter is a rug or a patch of light
-BEHIND = 1.04  # a pixel is on the ground before the wall where it lies so much below the base line
+BEHIND = 1.1  # a pixel is on the ground before the wall where it lies so much below the base line
 ITERATIONS = 3
 LEAST_OVER = 0.12  # of the camera's height: a top nearer to the eye's level is seen too edge-on to be one
 LOWEST_TOP = 0.8  # likewise: what is lower than a fifth of that is a step, a shadow, or the foot of something on the wall

@@ -187,6 +187,8 @@ class _CauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Cause.ValueType
     CAUSE_EDIT: _Cause.ValueType  # 4
     CAUSE_UNDO: _Cause.ValueType  # 5
     CAUSE_REDO: _Cause.ValueType  # 6
+    CAUSE_FORK: _Cause.ValueType  # 7
+    """the first revision of a session that was forked from another"""
 
 class Cause(_Cause, metaclass=_CauseEnumTypeWrapper): ...
 
@@ -197,6 +199,8 @@ CAUSE_TAKE: Cause.ValueType  # 3
 CAUSE_EDIT: Cause.ValueType  # 4
 CAUSE_UNDO: Cause.ValueType  # 5
 CAUSE_REDO: Cause.ValueType  # 6
+CAUSE_FORK: Cause.ValueType  # 7
+"""the first revision of a session that was forked from another"""
 Global___Cause: _TypeAlias = Cause  # noqa: Y015
 
 class _Stage:
@@ -860,6 +864,7 @@ class Generate(_message.Message):
     AUTO_ACCEPT_FIELD_NUMBER: _builtins.int
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
+    TRAJECTORY_NAME_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
     seed: _builtins.int
     generator: _builtins.str
@@ -871,9 +876,11 @@ class Generate(_message.Message):
     width: _builtins.int
     """0 = the generator's own size"""
     height: _builtins.int
+    trajectory_name: _builtins.str
+    """of one that Sessions.SaveTrajectory saved"""
     @_builtins.property
     def trajectory(self) -> Global___Trajectory:
-        """absent = what was recorded"""
+        """absent = the saved one that is named below, else what was recorded"""
 
     def __init__(
         self,
@@ -886,10 +893,11 @@ class Generate(_message.Message):
         auto_accept: _builtins.bool = ...,
         width: _builtins.int = ...,
         height: _builtins.int = ...,
+        trajectory_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["trajectory", b"trajectory"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_accept", b"auto_accept", "clips", b"clips", "generator", b"generator", "height", b"height", "prompt", b"prompt", "seed", b"seed", "trajectory", b"trajectory", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_accept", b"auto_accept", "clips", b"clips", "generator", b"generator", "height", b"height", "prompt", b"prompt", "seed", b"seed", "trajectory", b"trajectory", "trajectory_name", b"trajectory_name", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -899,12 +907,17 @@ Global___Generate: _TypeAlias = Generate  # noqa: Y015
 class Cancel(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    JOB_FIELD_NUMBER: _builtins.int
+    job: _builtins.int
+    """running or queued; 0 = all of them"""
     def __init__(
         self,
+        *,
+        job: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -955,6 +968,10 @@ class Edit(_message.Message):
     REMOVE_FIELD_NUMBER: _builtins.int
     LOCK_FIELD_NUMBER: _builtins.int
     UNLOCK_FIELD_NUMBER: _builtins.int
+    MOVE_FIELD_NUMBER: _builtins.int
+    RECOLOUR_FIELD_NUMBER: _builtins.int
+    INSERT_FIELD_NUMBER: _builtins.int
+    REALIGN_FIELD_NUMBER: _builtins.int
     unlock: _builtins.int
     """0-based place among the locks"""
     @_builtins.property
@@ -963,22 +980,194 @@ class Edit(_message.Message):
 
     @_builtins.property
     def lock(self) -> Global___Region: ...
+    @_builtins.property
+    def move(self) -> Global___Move: ...
+    @_builtins.property
+    def recolour(self) -> Global___Recolour: ...
+    @_builtins.property
+    def insert(self) -> Global___Insert: ...
+    @_builtins.property
+    def realign(self) -> Global___Realign: ...
     def __init__(
         self,
         *,
         remove: Global___Region | None = ...,
         lock: Global___Region | None = ...,
         unlock: _builtins.int = ...,
+        move: Global___Move | None = ...,
+        recolour: Global___Recolour | None = ...,
+        insert: Global___Insert | None = ...,
+        realign: Global___Realign | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "lock", b"lock", "remove", b"remove", "unlock", b"unlock"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["insert", b"insert", "kind", b"kind", "lock", b"lock", "move", b"move", "realign", b"realign", "recolour", b"recolour", "remove", b"remove", "unlock", b"unlock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "lock", b"lock", "remove", b"remove", "unlock", b"unlock"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["insert", b"insert", "kind", b"kind", "lock", b"lock", "move", b"move", "realign", b"realign", "recolour", b"recolour", "remove", b"remove", "unlock", b"unlock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["remove", "lock", "unlock"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["remove", "lock", "unlock", "move", "recolour", "insert", "realign"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Edit: _TypeAlias = Edit  # noqa: Y015
+
+@_typing.final
+class Move(_message.Message):
+    """Carry what is inside a region elsewhere (and keep the place empty), or copy it there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_FIELD_NUMBER: _builtins.int
+    MOTION_FIELD_NUMBER: _builtins.int
+    COPY_FIELD_NUMBER: _builtins.int
+    copy: _builtins.bool
+    @_builtins.property
+    def region(self) -> Global___Region: ...
+    @_builtins.property
+    def motion(self) -> Global___Pose:
+        """a point p goes to rotation · p + position, all in the client's axes and units"""
+
+    def __init__(
+        self,
+        *,
+        region: Global___Region | None = ...,
+        motion: Global___Pose | None = ...,
+        copy: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["motion", b"motion", "region", b"region"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "motion", b"motion", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Move: _TypeAlias = Move  # noqa: Y015
+
+@_typing.final
+class Recolour(_message.Message):
+    """Mix the colours inside a region with one; light and dark stay."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_FIELD_NUMBER: _builtins.int
+    RGB_FIELD_NUMBER: _builtins.int
+    STRENGTH_FIELD_NUMBER: _builtins.int
+    rgb: _builtins.int
+    """0xRRGGBB, sRGB"""
+    strength: _builtins.float
+    """0…1, how far towards it; 0 = 1"""
+    @_builtins.property
+    def region(self) -> Global___Region: ...
+    def __init__(
+        self,
+        *,
+        region: Global___Region | None = ...,
+        rgb: _builtins.int = ...,
+        strength: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["region", b"region"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["region", b"region", "rgb", b"rgb", "strength", b"strength"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Recolour: _TypeAlias = Recolour  # noqa: Y015
+
+@_typing.final
+class Insert(_message.Message):
+    """Put points into memory. Little endian, no padding."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    POSITIONS_FIELD_NUMBER: _builtins.int
+    RGB_FIELD_NUMBER: _builtins.int
+    DIAMETERS_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """1 to 1 000 000"""
+    positions: _builtins.bytes
+    """count · (x, y, z) float32, the client's axes and units"""
+    rgb: _builtins.bytes
+    """count · (r, g, b) uint8, sRGB"""
+    diameters: _builtins.bytes
+    """count · float32, or one for all; the client's units: how far apart the points are"""
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        positions: _builtins.bytes = ...,
+        rgb: _builtins.bytes = ...,
+        diameters: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "diameters", b"diameters", "positions", b"positions", "rgb", b"rgb"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Insert: _TypeAlias = Insert  # noqa: Y015
+
+@_typing.final
+class Realign(_message.Message):
+    """Set the whole scene to size and upright, about the origin that the client shows memory at. `space` tells the new size. What was
+    made before (takes, saved trajectories, locks) follows.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCALE_FIELD_NUMBER: _builtins.int
+    DOWN_FIELD_NUMBER: _builtins.int
+    RULER_FIELD_NUMBER: _builtins.int
+    scale: _builtins.float
+    """every length becomes so many times as long; 0 = as it is"""
+    @_builtins.property
+    def down(self) -> Global___Vector3:
+        """what points this way now, will point straight down; absent = as it is"""
+
+    @_builtins.property
+    def ruler(self) -> Global___Ruler:
+        """instead of scale: something whose size is known"""
+
+    def __init__(
+        self,
+        *,
+        scale: _builtins.float = ...,
+        down: Global___Vector3 | None = ...,
+        ruler: Global___Ruler | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["down", b"down", "ruler", b"ruler"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["down", b"down", "ruler", b"ruler", "scale", b"scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Realign: _TypeAlias = Realign  # noqa: Y015
+
+@_typing.final
+class Ruler(_message.Message):
+    """Two points of the scene, in the client's axes and units, that are to be so many metres apart."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    METRES_FIELD_NUMBER: _builtins.int
+    metres: _builtins.float
+    @_builtins.property
+    def start(self) -> Global___Vector3: ...
+    @_builtins.property
+    def end(self) -> Global___Vector3: ...
+    def __init__(
+        self,
+        *,
+        start: Global___Vector3 | None = ...,
+        end: Global___Vector3 | None = ...,
+        metres: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "metres", b"metres", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Ruler: _TypeAlias = Ruler  # noqa: Y015
 
 @_typing.final
 class Undo(_message.Message):
@@ -1633,6 +1822,10 @@ Global___Synced: _TypeAlias = Synced  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
+    """Jobs run one at a time in the order of their numbers; each that waits has a `queued`. Who comes later is told the newest of every
+    job that is under way or ended lately.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     JOB_FIELD_NUMBER: _builtins.int
@@ -1643,6 +1836,7 @@ class Progress(_message.Message):
     CLIP_FIELD_NUMBER: _builtins.int
     CLIPS_FIELD_NUMBER: _builtins.int
     TAKE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     job: _builtins.int
     stage: Global___Stage.ValueType
     done: _builtins.int
@@ -1653,6 +1847,10 @@ class Progress(_message.Message):
     """1-based, of `clips`"""
     clips: _builtins.int
     take: _builtins.int
+    @_builtins.property
+    def error(self) -> Global___Error:
+        """of a failed job: why"""
+
     def __init__(
         self,
         *,
@@ -1664,10 +1862,11 @@ class Progress(_message.Message):
         clip: _builtins.int = ...,
         clips: _builtins.int = ...,
         take: _builtins.int = ...,
+        error: Global___Error | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "clips", b"clips", "done", b"done", "job", b"job", "remaining_secs", b"remaining_secs", "stage", b"stage", "take", b"take", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "clips", b"clips", "done", b"done", "error", b"error", "job", b"job", "remaining_secs", b"remaining_secs", "stage", b"stage", "take", b"take", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

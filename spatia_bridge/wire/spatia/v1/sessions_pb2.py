@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from spatia_bridge.wire.spatia.v1 import bridge_pb2 as spatia_dot_v1_dot_bridge__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18spatia/v1/sessions.proto\x12\tspatia.v1\x1a\x16spatia/v1/bridge.proto\"\xa0\x01\n\x0bSessionInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x14\n\x0c\x63reated_secs\x18\x03 \x01(\x01\x12\x15\n\rmodified_secs\x18\x04 \x01(\x01\x12\x11\n\trevisions\x18\x05 \x01(\x04\x12\x0e\n\x06points\x18\x06 \x01(\x04\x12\x15\n\rbytes_on_disk\x18\x07 \x01(\x04\x12\x0f\n\x07problem\x18\x08 \x01(\t\"\x15\n\x13ListSessionsRequest\"@\n\x14ListSessionsResponse\x12(\n\x08sessions\x18\x01 \x03(\x0b\x32\x16.spatia.v1.SessionInfo\"1\n\x14\x43reateSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"@\n\x15\x43reateSessionResponse\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.spatia.v1.SessionInfo\"\x1f\n\x11GetSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x85\x01\n\x12GetSessionResponse\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.spatia.v1.SessionInfo\x12&\n\trevisions\x18\x02 \x03(\x0b\x32\x13.spatia.v1.Revision\x12\x1e\n\x05takes\x18\x03 \x03(\x0b\x32\x0f.spatia.v1.Take\"\"\n\x14\x44\x65leteSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteSessionResponse\"g\n\x14\x45xportSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12!\n\x06\x65ngine\x18\x03 \x01(\x0e\x32\x11.spatia.v1.Engine\x12\x10\n\x08revision\x18\x04 \x01(\x04\"%\n\x15\x45xportSessionResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x32\xa4\x03\n\x08Sessions\x12O\n\x0cListSessions\x12\x1e.spatia.v1.ListSessionsRequest\x1a\x1f.spatia.v1.ListSessionsResponse\x12R\n\rCreateSession\x12\x1f.spatia.v1.CreateSessionRequest\x1a .spatia.v1.CreateSessionResponse\x12I\n\nGetSession\x12\x1c.spatia.v1.GetSessionRequest\x1a\x1d.spatia.v1.GetSessionResponse\x12R\n\rDeleteSession\x12\x1f.spatia.v1.DeleteSessionRequest\x1a .spatia.v1.DeleteSessionResponse\x12T\n\rExportSession\x12\x1f.spatia.v1.ExportSessionRequest\x1a .spatia.v1.ExportSessionResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18spatia/v1/sessions.proto\x12\tspatia.v1\x1a\x16spatia/v1/bridge.proto\"\xa0\x01\n\x0bSessionInfo\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x14\n\x0c\x63reated_secs\x18\x03 \x01(\x01\x12\x15\n\rmodified_secs\x18\x04 \x01(\x01\x12\x11\n\trevisions\x18\x05 \x01(\x04\x12\x0e\n\x06points\x18\x06 \x01(\x04\x12\x15\n\rbytes_on_disk\x18\x07 \x01(\x04\x12\x0f\n\x07problem\x18\x08 \x01(\t\"\x15\n\x13ListSessionsRequest\"@\n\x14ListSessionsResponse\x12(\n\x08sessions\x18\x01 \x03(\x0b\x32\x16.spatia.v1.SessionInfo\"1\n\x14\x43reateSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"@\n\x15\x43reateSessionResponse\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.spatia.v1.SessionInfo\"\x1f\n\x11GetSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x85\x01\n\x12GetSessionResponse\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.spatia.v1.SessionInfo\x12&\n\trevisions\x18\x02 \x03(\x0b\x32\x13.spatia.v1.Revision\x12\x1e\n\x05takes\x18\x03 \x03(\x0b\x32\x0f.spatia.v1.Take\"\"\n\x14\x44\x65leteSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteSessionResponse\"g\n\x14\x45xportSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12!\n\x06\x65ngine\x18\x03 \x01(\x0e\x32\x11.spatia.v1.Engine\x12\x10\n\x08revision\x18\x04 \x01(\x04\"%\n\x15\x45xportSessionResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"Q\n\x12\x46orkSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06new_id\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\r\n\x05title\x18\x04 \x01(\t\">\n\x13\x46orkSessionResponse\x12\'\n\x07session\x18\x01 \x01(\x0b\x32\x16.spatia.v1.SessionInfo\"X\n\x0eTrajectoryInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05poses\x18\x02 \x01(\r\x12\x15\n\rduration_secs\x18\x03 \x01(\x01\x12\x12\n\nsaved_secs\x18\x04 \x01(\x01\"z\n\x15SaveTrajectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12)\n\nintrinsics\x18\x05 \x01(\x0b\x32\x15.spatia.v1.Intrinsics\"G\n\x16SaveTrajectoryResponse\x12-\n\ntrajectory\x18\x01 \x01(\x0b\x32\x19.spatia.v1.TrajectoryInfo\"%\n\x17ListTrajectoriesRequest\x12\n\n\x02id\x18\x01 \x01(\t\"K\n\x18ListTrajectoriesResponse\x12/\n\x0ctrajectories\x18\x01 \x03(\x0b\x32\x19.spatia.v1.TrajectoryInfo\"c\n\x14GetTrajectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x03 \x01(\t\x12!\n\x06\x65ngine\x18\x04 \x01(\x0e\x32\x11.spatia.v1.Engine\"T\n\x15GetTrajectoryResponse\x12-\n\ntrajectory\x18\x01 \x01(\x0b\x32\x19.spatia.v1.TrajectoryInfo\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"3\n\x17\x44\x65leteTrajectoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x1a\n\x18\x44\x65leteTrajectoryResponse2\xd7\x06\n\x08Sessions\x12O\n\x0cListSessions\x12\x1e.spatia.v1.ListSessionsRequest\x1a\x1f.spatia.v1.ListSessionsResponse\x12R\n\rCreateSession\x12\x1f.spatia.v1.CreateSessionRequest\x1a .spatia.v1.CreateSessionResponse\x12I\n\nGetSession\x12\x1c.spatia.v1.GetSessionRequest\x1a\x1d.spatia.v1.GetSessionResponse\x12R\n\rDeleteSession\x12\x1f.spatia.v1.DeleteSessionRequest\x1a .spatia.v1.DeleteSessionResponse\x12T\n\rExportSession\x12\x1f.spatia.v1.ExportSessionRequest\x1a .spatia.v1.ExportSessionResponse0\x01\x12L\n\x0b\x46orkSession\x12\x1d.spatia.v1.ForkSessionRequest\x1a\x1e.spatia.v1.ForkSessionResponse\x12U\n\x0eSaveTrajectory\x12 .spatia.v1.SaveTrajectoryRequest\x1a!.spatia.v1.SaveTrajectoryResponse\x12[\n\x10ListTrajectories\x12\".spatia.v1.ListTrajectoriesRequest\x1a#.spatia.v1.ListTrajectoriesResponse\x12R\n\rGetTrajectory\x12\x1f.spatia.v1.GetTrajectoryRequest\x1a .spatia.v1.GetTrajectoryResponse\x12[\n\x10\x44\x65leteTrajectory\x12\".spatia.v1.DeleteTrajectoryRequest\x1a#.spatia.v1.DeleteTrajectoryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +54,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPORTSESSIONREQUEST']._serialized_end=765
   _globals['_EXPORTSESSIONRESPONSE']._serialized_start=767
   _globals['_EXPORTSESSIONRESPONSE']._serialized_end=804
-  _globals['_SESSIONS']._serialized_start=807
-  _globals['_SESSIONS']._serialized_end=1227
+  _globals['_FORKSESSIONREQUEST']._serialized_start=806
+  _globals['_FORKSESSIONREQUEST']._serialized_end=887
+  _globals['_FORKSESSIONRESPONSE']._serialized_start=889
+  _globals['_FORKSESSIONRESPONSE']._serialized_end=951
+  _globals['_TRAJECTORYINFO']._serialized_start=953
+  _globals['_TRAJECTORYINFO']._serialized_end=1041
+  _globals['_SAVETRAJECTORYREQUEST']._serialized_start=1043
+  _globals['_SAVETRAJECTORYREQUEST']._serialized_end=1165
+  _globals['_SAVETRAJECTORYRESPONSE']._serialized_start=1167
+  _globals['_SAVETRAJECTORYRESPONSE']._serialized_end=1238
+  _globals['_LISTTRAJECTORIESREQUEST']._serialized_start=1240
+  _globals['_LISTTRAJECTORIESREQUEST']._serialized_end=1277
+  _globals['_LISTTRAJECTORIESRESPONSE']._serialized_start=1279
+  _globals['_LISTTRAJECTORIESRESPONSE']._serialized_end=1354
+  _globals['_GETTRAJECTORYREQUEST']._serialized_start=1356
+  _globals['_GETTRAJECTORYREQUEST']._serialized_end=1455
+  _globals['_GETTRAJECTORYRESPONSE']._serialized_start=1457
+  _globals['_GETTRAJECTORYRESPONSE']._serialized_end=1541
+  _globals['_DELETETRAJECTORYREQUEST']._serialized_start=1543
+  _globals['_DELETETRAJECTORYREQUEST']._serialized_end=1594
+  _globals['_DELETETRAJECTORYRESPONSE']._serialized_start=1596
+  _globals['_DELETETRAJECTORYRESPONSE']._serialized_end=1622
+  _globals['_SESSIONS']._serialized_start=1625
+  _globals['_SESSIONS']._serialized_end=2480
 # @@protoc_insertion_point(module_scope)

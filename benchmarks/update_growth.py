@@ -1,0 +1,157 @@
+"""Does a clip cost the same when the memory is old and large? The same path, generated and folded in on two memories in turn.
+
+One memory has seen 2 clips, the other the same 2 and then `--clips` − 2 more in other places. Both are real sessions on the disk.
+The limit: a clip writes its own points once, so time, chunks and bytes should depend on the clip alone.
+
+    python benchmarks/update_growth.py [--quick] [--clips 50]
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from spatia_bridge.frames import RgbdFrame, Take
+from spatia_bridge.generation.base import CancelToken, Event
+from spatia_bridge.generation.reproject import Reproject
+from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.memory import Memory
+from spatia_bridge.render.cpu_renderer import CpuRenderer
+from spatia_bridge.samples import sample_path
+from spatia_bridge.samples.capture import load_capture
+from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, plant
+from spatia_bridge.slam.update import Slam
+from spatia_bridge.store import SessionLibrary, SessionStore
+
+STEP_M = 80.0  # between places: further than the sample sees
+OPEN = """
+import resource, sys
+from pathlib import Path
+from spatia_bridge.store import SessionLibrary
+def rss():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+store = SessionLibrary(Path(sys.argv[1])).open(sys.argv[2])
+before = rss()
+memory = store.open_memory()
+print((rss() - before) / memory.snapshot().points, memory.snapshot().points)
+"""
+
+
+class Lived:
+    """A session that has seen some clips."""
+
+    def __init__(self, library: SessionLibrary, name: str, stages: Stages, frames: tuple[RgbdFrame, ...], length: int) -> None:
+        self.store: SessionStore = library.create(name)
+        self.memory: Memory = self.store.open_memory()
+        self._stages, self._frames, self._length = stages, frames, length
+        self._generator = Reproject()
+        self.seeded: set[int] = set()
+
+    def cameras(self, place: int, part: int) -> tuple[Camera, ...]:
+        """The sample's own path, one of four parts of it, at a place."""
+        first = (part % 4) * 10
+        return tuple(shifted(f, place).camera for f in self._frames[first : first + self._length])
+
+    def clip(self, place: int, part: int) -> tuple[float, int]:
+        """Generate and fold in a clip; its seconds and how many chunks it changed."""
+        if place not in self.seeded:
+            plant(self._stages, self.memory, [shifted(self._frames[0], place)], 0, "", never)
+            self.seeded.add(place)
+        start = time.perf_counter()
+        plan = ClipPlan(self.store.next_clip_number(), self.cameras(place, part), (), "", 0, 16.0)
+        take: Take = make_take(self._stages, self._generator, self.memory.snapshot(), plan, ignore, CancelToken())
+        self.store.put_take(take)
+        revision = fold_in(self._stages, self.memory, take, never)
+        return time.perf_counter() - start, len(revision.changed)
+
+
+def shifted(frame: RgbdFrame, place: int) -> RgbdFrame:
+    pose = frame.camera.world_from_camera.copy()
+    pose[0, 3] += STEP_M * place
+    return replace(frame, camera=Camera(frame.camera.intrinsics, pose))
+
+
+def never(_done: int, _total: int) -> None:
+    """Nobody cancels."""
+
+
+def ignore(_event: Event) -> None:
+    """Nobody watches."""
+
+
+def grow(lived: Lived, clips: int) -> list[float]:
+    """Clips at place after place, two at each; megabytes on disk after each."""
+    sizes = []
+    for number in range(clips):
+        lived.clip(number // 2, number % 2)
+        sizes.append(sum(f.stat().st_size for f in lived.store.folder.rglob("*") if f.is_file()) / 1e6)
+        if sys.stderr.isatty():
+            print(f"\rclip {number + 1} of {clips}", end="", file=sys.stderr)
+    return sizes
+
+
+def measure(young: Lived, old: Lived, rounds: int) -> dict[str, float]:
+    """The same clip on both in turn, undone each time so that every round finds what the first one found."""
+    seconds: dict[str, list[float]] = {"young": [], "old": []}
+    touched: dict[str, list[int]] = {"young": [], "old": []}
+    undo = []
+    for _ in range(rounds):
+        for name, lived in (("young", young), ("old", old)):
+            took, chunks = lived.clip(0, 2)
+            seconds[name].append(took)
+            touched[name].append(chunks)
+            start = time.perf_counter()
+            lived.memory.undo()
+            undo.append(time.perf_counter() - start)
+    return {
+        "clip2_s": round(median(seconds["young"]), 4),
+        "clip50_over_clip2": round(median(b / a for a, b in zip(seconds["young"], seconds["old"], strict=True)), 4),
+        "chunks_touched_ratio": round(median(touched["old"]) / max(median(touched["young"]), 1), 4),
+        "undo_ms": round(1e3 * median(undo), 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="shorter clips, fewer rounds")
+    parser.add_argument("--clips", type=int, default=50, help="of the old memory; default 50")
+    arguments = parser.parse_args()
+    length, rounds = (9, 5) if arguments.quick else (23, 9)
+    frames = load_capture(sample_path()).frames
+    renderer = CpuRenderer()
+    stages = Stages(renderer, Slam(renderer))
+    with tempfile.TemporaryDirectory() as folder:
+        library = SessionLibrary(Path(folder))
+        young, old = (Lived(library, name, stages, frames, length) for name in ("young", "old"))
+        grow(young, 2)
+        sizes = np.diff(grow(old, arguments.clips), prepend=0.0)
+        figures = measure(young, old, rounds)
+        points = old.memory.snapshot().points
+        print(f"young: {young.memory.snapshot().points:,} points; old: {points:,} points in {len(old.memory.snapshot().chunks):,} chunks")
+        for lived in (young, old):
+            lived.store.close()
+        command = [sys.executable, "-c", OPEN, folder, "old"]
+        per_point = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0])
+    third = max(len(sizes) // 3, 1)
+    figures |= {
+        "bytes_per_point": round(per_point, 2),
+        "disk_mb_per_clip": round(float(np.mean(sizes)), 3),
+        "disk_last_third_over_first": round(float(np.mean(sizes[-third:]) / np.mean(sizes[:third])), 3),
+        "points": points,
+        "clips": arguments.clips,
+        "frames_a_clip": length,
+    }
+    for name, value in figures.items():
+        print(f"{name:28} {value}")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
