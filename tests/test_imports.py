@@ -24,7 +24,8 @@ def test_light_imports_load_nothing_heavy(code):
     "arguments", [["--help"], ["--version"], ["run", "--help"], ["serve", "--help"], ["sessions", "list", "--help"]]
 )
 def test_help_answers_before_anything_heavy_is_loaded(arguments):
-    code = f"from spatia_bridge.cli.main import main\ntry:\n    main({arguments!r})\nexcept SystemExit as end:\n    assert end.code == 0"
+    code = "from spatia_bridge.cli.main import main\n"
+    code += f"try:\n    main({arguments!r})\nexcept SystemExit as end:\n    assert end.code == 0"
     assert loaded_after(code) == set()
 
 

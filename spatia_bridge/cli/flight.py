@@ -118,7 +118,7 @@ async def fly(address: str, session: str, plan: FlightPlan, reporter: Reporter) 
         with reporter.stage("generate and update") as stage:
             watch = await _generate(client, plan, trajectory, stage)
             flight.revisions += watch.revisions
-            stage.result = f"{plan.clips} clips → {client.revision.points:,} points"
+            stage.result = f"{plan.clips} clip{'s' * (plan.clips > 1)} → {client.revision.points:,} points"
         with reporter.stage("fetch") as stage:
             await _fetch(client, watch, flight, stage)
         return flight

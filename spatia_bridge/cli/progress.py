@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 PLAIN_PAUSE_SECS = 5.0  # between two plain lines about one stage
+MIN_FRACTION = 0.05  # of a stage, before a time left is told
 _NAME_WIDTH = 22
 
 
@@ -54,7 +55,8 @@ class Stage:
         """How much is done (0…1), what is being done, how long it will still take (None: in proportion to what it took)."""
         if remaining_secs is None and fraction > 0:
             remaining_secs = self.elapsed_secs * (1 - fraction) / fraction
-        left = f"{seconds_text(remaining_secs)} left" if remaining_secs else ""
+        # the first moments pay for compiling and loading: what they promise is far off
+        left = f"{seconds_text(remaining_secs)} left" if remaining_secs and fraction >= MIN_FRACTION else ""
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=min(fraction, 1.0), note=note, left=left)
         elif time.monotonic() - self._told >= PLAIN_PAUSE_SECS:

@@ -103,7 +103,8 @@ async def _write(
             measured = await asyncio.to_thread(outputs.measure, plan, flight, shots, head, renderer)
             stage.result = _held(measured)
         with reporter.stage("contact sheet") as stage:
-            title = f"{capture.name or session}  ·  {plan.generator}  ·  {len(shots)} frames in {plan.clips} clips"
+            made = f"{len(shots)} frames in {plan.clips} clip{'s' * (plan.clips > 1)}"
+            title = f"{capture.name or session}  ·  {plan.generator}  ·  {made}"
             await asyncio.to_thread(outputs.save_sheet, out, shots, title, _notes(plan, flight, measured), stage)
         outputs.save_path(out, shots.path, flight.clips[0].take.fps)
     finally:
@@ -124,7 +125,8 @@ def _held(measured: dict[str, Any]) -> str:
     returning, recorded = measured["returning_view"], measured["recorded_views_not_seeded"]
     lines = []
     if returning is not None:
-        lines.append(f"back at the start: {returning['psnr_db']:.1f} dB, SSIM {returning['ssim']:.3f} to the first frame")
+        alike = f"{returning['psnr_db']:.1f} dB, SSIM {returning['ssim']:.3f} to the first frame"
+        lines.append(f"back at the start: {'the first frame, bit for bit' if returning['equal'] else alike}")
     if recorded["views"]:
         lines.append(f"{recorded['views']} unseeded views: {recorded['psnr_db']:.1f} dB, SSIM {recorded['ssim']:.3f}")
     return "; ".join(lines)
@@ -141,5 +143,5 @@ def _notes(plan: FlightPlan, flight: Flight, measured: dict[str, Any]) -> list[s
 
 def _say(summary: dict[str, Any], out: Path, where: Any) -> None:
     points, total = summary["memory"]["points"], summary["seconds"]["total"]
-    print(f"{len(summary['clips'])} clips, {points:,} points, {seconds_text(total)}; {_held(summary)}", file=where)
+    print(f"{points:,} points in {seconds_text(total)}; {_held(summary)}", file=where)
     print(f"Open {out / outputs.VIDEO} (then {outputs.SHEET}, {outputs.POINTS} and {outputs.REPORT} beside it)", file=where)

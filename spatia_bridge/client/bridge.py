@@ -126,6 +126,20 @@ class BridgeClient(EditRequests):
         """The camera is here; not answered."""
         await self._send(msg.ClientMessage(0, msg.PoseUpdate(axes.client_camera(camera, self._convention, time_secs))))
 
+    async def replay(self, trajectory: Trajectory, speed: float = 1.0) -> None:
+        """Fly along a path as if it were flown now: its poses at their own times, `speed` times as fast; inf = all at once.
+
+        What the camera of an engine does on the way happens: live projections, a recording if it is on. The server leaves out
+        poses that come faster than the welcome's limit.
+        """
+        clock = asyncio.get_running_loop().time
+        start_secs = clock()
+        for camera, time_secs in zip(trajectory.cameras, trajectory.times_secs, strict=True):
+            due_secs = (time_secs - trajectory.times_secs[0]) / speed
+            if due_secs > 0:
+                await asyncio.sleep(max(start_secs + due_secs - clock(), 0.0))
+            await self.pose(camera, time_secs)
+
     async def record(self, on: bool) -> None:
         await self.request(msg.Record(on))
 

@@ -1,13 +1,18 @@
 """Management calls of a server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 
 from spatia_bridge.client.faults import from_rpc
+from spatia_bridge.geometry.camera import Intrinsics
 from spatia_bridge.geometry.conventions import Engine
+from spatia_bridge.geometry.trajectory import Trajectory
+from spatia_bridge.geometry.trajectory_io import read_json, write_json
 from spatia_bridge.link import management as mgmt
+from spatia_bridge.link import messages as msg
 from spatia_bridge.wire.rpc import MAX_MESSAGE_BYTES, SESSIONS, methods
 
 CHANNEL_OPTIONS = [
@@ -26,7 +31,9 @@ def open_channel(address: str, credentials: grpc.ChannelCredentials | None = Non
 
 
 class SessionsClient:
-    """Lists, makes, deletes and exports sessions. Every method raises the server's domain errors, UnavailableError without one.
+    """Lists, makes, forks, deletes and exports sessions, keeps their trajectories.
+
+    Every method raises the server's domain errors, UnavailableError without a server.
 
     async with SessionsClient("127.0.0.1:50051") as sessions: print(await sessions.list())
     """
@@ -66,6 +73,57 @@ class SessionsClient:
                 yield method.parse_response(data).data
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error) from error
+
+    async def fork(self, session_id: str, new_id: str, revision: int = 0, title: str = "") -> mgmt.SessionInfo:
+        """A new session that begins with a revision (0 = the head) of another, which may be in use.
+
+        Its history is that one revision; it has the frames that made it, the locks and the saved trajectories.
+        Raises NotFoundError: no such session or revision; ConflictError: new_id exists; InvalidInputError: it cannot be an id.
+        """
+        request = mgmt.ForkSessionRequest(session_id, new_id, revision, title)
+        response: mgmt.ForkSessionResponse = await self._call("ForkSession", request)
+        return response.session or mgmt.SessionInfo()
+
+    async def save_trajectory(self, session_id: str, name: str, trajectory: Trajectory | None = None) -> mgmt.TrajectoryInfo:
+        """Keep a path (OpenCV axes, metres), or what the session recorded, under a name for `BridgeClient.generate`.
+
+        Raises InvalidInputError: not a name, or nothing was recorded; LimitExceededError: too many.
+        """
+        data = b"" if trajectory is None else await asyncio.to_thread(write_json, trajectory)
+        return await self.import_trajectory(session_id, name, data, "json")
+
+    async def import_trajectory(
+        self, session_id: str, name: str, data: bytes, format: str, intrinsics: Intrinsics | None = None
+    ) -> mgmt.TrajectoryInfo:
+        """As `save_trajectory`, with a file of `geometry.trajectory_io`: "json", or "tum" with its intrinsics.
+
+        Raises also CodecError: not such a file.
+        """
+        k = intrinsics
+        sent = None if k is None else msg.Intrinsics(k.fx, k.fy, k.cx, k.cy, k.width, k.height)
+        request = mgmt.SaveTrajectoryRequest(session_id, name, data, format, sent)
+        response: mgmt.SaveTrajectoryResponse = await self._call("SaveTrajectory", request)
+        return response.trajectory or mgmt.TrajectoryInfo()
+
+    async def trajectories(self, session_id: str) -> tuple[mgmt.TrajectoryInfo, ...]:
+        """The saved paths, by name."""
+        request = mgmt.ListTrajectoriesRequest(session_id)
+        response: mgmt.ListTrajectoriesResponse = await self._call("ListTrajectories", request)
+        return response.trajectories
+
+    async def trajectory(self, session_id: str, name: str) -> Trajectory:
+        """A saved path through the scene as it is now (OpenCV axes, metres). Raises NotFoundError."""
+        return await asyncio.to_thread(read_json, await self.export_trajectory(session_id, name))
+
+    async def export_trajectory(self, session_id: str, name: str, format: str = "json", engine: Engine = Engine.OPENCV) -> bytes:
+        """A saved path as a file: "json" in the engine's axes and units, "tum" in the server's. Raises NotFoundError."""
+        request = mgmt.GetTrajectoryRequest(session_id, name, format, engine)
+        response: mgmt.GetTrajectoryResponse = await self._call("GetTrajectory", request)
+        return response.data
+
+    async def delete_trajectory(self, session_id: str, name: str) -> None:
+        """Raises NotFoundError."""
+        await self._call("DeleteTrajectory", mgmt.DeleteTrajectoryRequest(session_id, name))
 
     async def close(self) -> None:
         await self._channel.close(None)

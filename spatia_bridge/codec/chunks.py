@@ -81,7 +81,7 @@ def encode_records(chunk: Chunk) -> bytes:
     """
     count = len(chunk)
     ordered = np.empty(count, RECORD)
-    ordered[morton.stratified_order(count)] = chunk.records
+    ordered[morton.stratified_order(np.sort(chunk.codes()))] = chunk.records
     codes = morton.encode(ordered["xyz"] >> 2).astype(np.int64)
     gaps = codes.copy()
     gaps[1:] -= codes[:-1] + 1
@@ -119,7 +119,9 @@ def decode_records(index: ChunkIndex, data: bytes, expect_hash: bytes | None = N
     raw = decompress("zstd", data[_HEADER.size :], raw_size, _PLANES * MAX_POINTS)
     planes = np.frombuffer(raw, np.uint8).reshape(_PLANES, count)
     try:
-        chunk = Chunk(index, _from_planes(planes)[morton.stratified_order(count)], canonical=True)
+        records = _from_planes(planes)
+        order = morton.stratified_order(morton.encode(records["xyz"] >> 2))
+        chunk = Chunk(index, records[order], canonical=True)
     except InvalidInputError as error:
         raise CodecError(error.message, _REMEDY) from error
     if expect_hash is not None and chunk.record_hash != expect_hash:

@@ -121,15 +121,19 @@ def _bounds(cloud: Cloud, eyes: Points) -> Points:
 def draw_cloud(plan: Plan, cloud: Cloud) -> ColourImage:
     """The points from above (height, width, 3): below the cut, the highest one of each pixel, deeper ones darker."""
     width, height = plan.width * SUPERSAMPLING, plan.height * SUPERSAMPLING
-    x, y, point = _squares(plan, cloud)
-    level = cloud.points_world[point, 1]
-    below = _below(plan, np.stack([x, y], axis=1), level)
-    order = np.flatnonzero(below > 0)
-    order = order[np.argsort(-level[order], kind="stable")]  # lowest first: the highest is written last and stays
-    pixel = y[order] * width + x[order]
-    shade = 1.5 - 0.6 * np.clip(below[order] / _SHADE_M, 0, 1)
+    at = plan.pixels(cloud.points_world) * SUPERSAMPLING
+    drawn = np.flatnonzero(((at >= 0) & (at < (width, height))).all(axis=1))
+    below = _below(plan, at[drawn], cloud.points_world[drawn, 1])
+    drawn, below = drawn[below > 0], below[below > 0]
+    order = np.argsort(below, kind="stable")[::-1]  # deepest first: the highest is written last and stays
+    drawn, below = drawn[order], below[order]
+    sides = np.clip(np.rint(cloud.sizes_m[drawn] * plan.pixels_per_metre * SUPERSAMPLING), 1, _MAX_SIDE).astype(np.int64)
+    sides[below < _WALL_TOP_M] += _WALL_SIDE
+    pixel, which = _squares(at[drawn], sides, width, height)
+    shade = 1.5 - 0.6 * np.clip(below / _SHADE_M, 0, 1)
+    shaded = np.clip(cloud.colours[drawn] * shade[:, None], 0, 255).astype(np.uint8)
     image = blank(width, height)
-    image.reshape(-1, 3)[pixel] = np.clip(cloud.colours[point[order]] * shade[:, None], 0, 255)
+    image.reshape(-1, 3)[pixel] = shaded[which]
     seen = np.zeros(width * height, np.uint8)
     seen[pixel] = 1
     _close_gaps(image, seen.reshape(height, width))
@@ -142,20 +146,16 @@ def _below(plan: Plan, at: npt.NDArray[np.generic], level: Points) -> Points:
     return np.asarray(level - plan.cut_y[row, column])
 
 
-def _squares(plan: Plan, cloud: Cloud) -> tuple[Indices, Indices, Indices]:
-    """Every supersampled pixel within the picture that a point's square covers: columns, rows, point numbers (M,)."""
-    width, height = plan.width * SUPERSAMPLING, plan.height * SUPERSAMPLING
-    at = plan.pixels(cloud.points_world) * SUPERSAMPLING
-    inside = np.flatnonzero(((at >= 0) & (at < (width, height))).all(axis=1))
-    sides = np.clip(np.rint(cloud.sizes_m[inside] * plan.pixels_per_metre * SUPERSAMPLING), 1, _MAX_SIDE).astype(np.int64)
-    sides[_below(plan, at[inside], cloud.points_world[inside, 1]) < _WALL_TOP_M] += _WALL_SIDE
+def _squares(at: Points, sides: Indices, width: int, height: int) -> tuple[Indices, Indices]:
+    """Every pixel (M,) of a picture that a square round a point (N, 2) covers, and whose it is (M,), in the points' order."""
     copies = sides**2
-    which = np.repeat(np.arange(len(inside)), copies)
+    which = np.repeat(np.arange(len(sides)), copies)
     rank = np.arange(len(which)) - np.repeat(np.cumsum(copies) - copies, copies)
-    low = np.floor(at[inside] - (sides[:, None] - 1) / 2).astype(np.int64)
-    x, y = low[which, 0] + rank % sides[which], low[which, 1] + rank // sides[which]
+    low = np.floor(at - (sides[:, None] - 1) / 2).astype(np.int64)
+    row, column = np.divmod(rank, sides[which])
+    x, y = low[which, 0] + column, low[which, 1] + row
     kept = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    return x[kept], y[kept], inside[which[kept]]
+    return (y * width + x)[kept], which[kept]
 
 
 def _close_gaps(image: ColourImage, seen: npt.NDArray[np.uint8]) -> None:

@@ -20,9 +20,13 @@ PACKAGES = ("numpy", "opencv-python-headless", "numba", "grpcio", "protobuf", "a
 SAME_PLACE_M, SAME_DIRECTION_RAD = 1e-3, 1e-3
 
 
-def likeness(a: ColourImage, b: ColourImage) -> dict[str, float]:
-    """PSNR in dB and SSIM of two pictures of one size; SSIM is nan where they are smaller than its window."""
-    return {"psnr_db": psnr(a, b), "ssim": ssim(a, b) if min(a.shape[:2]) >= WINDOW else math.nan}
+def likeness(a: ColourImage, b: ColourImage) -> dict[str, float | bool]:
+    """Two pictures of one size: `equal` bit for bit (PSNR is infinite then, which JSON cannot say), PSNR in dB, SSIM.
+
+    SSIM is nan where they are smaller than its window.
+    """
+    alike = ssim(a, b) if min(a.shape[:2]) >= WINDOW else math.nan
+    return {"equal": bool(np.array_equal(a, b)), "psnr_db": psnr(a, b), "ssim": alike}
 
 
 def returns(path: Sequence[Camera]) -> bool:
@@ -34,7 +38,7 @@ def returns(path: Sequence[Camera]) -> bool:
     return bool(np.linalg.norm(first[:3, 3] - last[:3, 3]) <= SAME_PLACE_M) and turned <= SAME_DIRECTION_RAD
 
 
-def returning_view(path: Sequence[Camera], first: ColourImage, last: ColourImage) -> dict[str, float] | None:
+def returning_view(path: Sequence[Camera], first: ColourImage, last: ColourImage) -> dict[str, float | bool] | None:
     """How like the last frame is the first one, taken from the same place; None where the path does not come back."""
     return likeness(first, last) if returns(path) else None
 

@@ -1,16 +1,29 @@
-"""`reproject`, the generator with no model: memory's projection, its holes filled smoothly with depth."""
+"""`reproject`, the generator with no model: memory's projection, and its holes filled structure first.
 
-from collections.abc import Iterator
+What references saw there comes first, then the scene's floors, ceilings and walls carried on, and what is left is filled smoothly.
+The structure is found once a clip, in the world's frame, so that every frame of the clip shows the same place.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from spatia_bridge.frames import GeneratedFrame, Projection
 from spatia_bridge.generation.base import CancelToken, ClipRequest, ClipShape, Event, Step
 from spatia_bridge.generation.fill import fill
+from spatia_bridge.generation.structure.paint import Palette
+from spatia_bridge.generation.structure.scene import find_surfaces
+from spatia_bridge.generation.structure.views import View, view_of_frame, view_of_projection
+from spatia_bridge.generation.structure.warp import warp
+
+VIEWS = 5  # projections that the structure is found in, spread over the clip
+MAX_REFERENCES = 4  # the best of those given
+THREADS = 2
 
 
 class Reproject:
-    """What memory knows, and nothing invented. Deterministic: prompt and seed change nothing."""
+    """What memory knows, and its structure carried on. Deterministic: prompt and seed change nothing."""
 
     name = "reproject"
 
@@ -18,15 +31,43 @@ class Reproject:
         self.shape = shape or ClipShape(width=832, height=480)
 
     def generate(self, request: ClipRequest, cancel: CancelToken) -> Iterator[Event]:
-        """A step and a frame for each projection, in order; see `Generator.generate`."""
+        """A step and a frame for each projection, in order; see `Generator.generate`.
+
+        Some projections from all over the clip are looked at before the first frame; after that each is rendered while the one
+        before it is being filled.
+        """
         total = len(request.projection)
-        for number in range(total):
-            cancel.raise_if_cancelled()
-            yield _frame(number, request.projection[number])
-            yield Step(number + 1, total)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="reproject") as pool:
+            references = tuple(view_of_frame(reference.frame) for reference in request.references[:MAX_REFERENCES])
+            palette = _structure(request.projection, references, cancel, pool)
+            upcoming: Future[Projection] = pool.submit(request.projection.__getitem__, 0)
+            for number in range(total):
+                cancel.raise_if_cancelled()
+                projection = upcoming.result()
+                if number + 1 < total:
+                    upcoming = pool.submit(request.projection.__getitem__, number + 1)
+                yield _frame(number, projection, references, palette)
+                yield Step(number + 1, total)
 
 
-def _frame(number: int, projection: Projection) -> GeneratedFrame:
-    colour, depth_m, confidence = fill(projection.colour, projection.depth_m, projection.coverage)
-    confidence = np.where(projection.coverage, projection.confidence / np.float32(255), confidence).astype(np.float32)
-    return GeneratedFrame(number, colour, depth_m, None, confidence)
+def _structure(
+    projection: Sequence[Projection], references: tuple[View, ...], cancel: CancelToken, pool: ThreadPoolExecutor
+) -> Palette | None:
+    """What the clip's projections and references say about the scene's structure; None if they show no plane."""
+    views: list[View] = []
+    for number in sorted({round(place) for place in np.linspace(0, len(projection) - 1, VIEWS)} if len(projection) else ()):
+        cancel.raise_if_cancelled()
+        views.append(view_of_projection(projection[number]))
+    surfaces = find_surfaces([*views, *references], cancel.raise_if_cancelled, pool)
+    return Palette.of(surfaces) if surfaces else None
+
+
+def _frame(number: int, projection: Projection, references: tuple[View, ...], palette: Palette | None) -> GeneratedFrame:
+    """Covered pixels as they are; then references, planes, and smooth filling, each only where the one before left a hole."""
+    colour, depth_m, filled = projection.colour.copy(), projection.depth_m.copy(), projection.coverage.copy()
+    confidence = projection.confidence / np.float32(255)
+    warp(references, projection.camera, filled, colour, depth_m, confidence)
+    if palette is not None:
+        palette.paint(projection.camera, filled, colour, depth_m, confidence)
+    colour, depth_m, smooth = fill(colour, depth_m, filled)
+    return GeneratedFrame(number, colour, depth_m, None, np.where(filled, confidence, smooth).astype(np.float32, copy=False))

@@ -5,6 +5,8 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
+BITS = 6  # an axis
+
 
 def _spread(value: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """abcdef -> 00a00b00c00d00e00f, for 6-bit values."""
@@ -19,14 +21,34 @@ def encode(voxels: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
     return np.asarray(_spread(v[:, 0]) | (_spread(v[:, 1]) << np.uint32(1)) | (_spread(v[:, 2]) << np.uint32(2)))
 
 
-def stratified_order(count: int) -> npt.NDArray[np.int64]:
-    """A permutation of 0…count-1 of which every prefix is an even sample: ranks in bit-reversed (van der Corput) order.
+def coarseness(sorted_codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+    """For each of ascending, distinct codes (N,): the greatest k in 0…6 for which it is the first of its cell of 2^k voxels a side.
 
-    Applied to points sorted by Morton code it makes level of detail a prefix: the first n/2^k points are about every 2^k-th along
-    the Z-order curve.
+    Only the lowest code of a cell is its first, so the points of coarseness ≥ k are exactly one for every occupied cell.
     """
-    reversed_ranks = _bit_reversed(max(int(count - 1).bit_length(), 1) if count else 1)
-    return reversed_ranks[reversed_ranks < count]
+    if not len(sorted_codes):
+        return np.zeros(0, np.int64)
+    found = np.full(len(sorted_codes), BITS, np.int64)
+    differs = sorted_codes[1:] ^ sorted_codes[:-1]
+    found[1:] = (np.frexp(differs.astype(np.float64))[1] - 1) // 3  # which level's bits are the highest that differ
+    return found
+
+
+def cell_counts(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+    """int64 (7,): how many cells of 2^k voxels a side distinct codes occupy, k = 0…6. So long are the even prefixes."""
+    counts = np.bincount(coarseness(np.sort(codes)), minlength=BITS + 1)
+    return np.asarray(np.cumsum(counts[::-1])[::-1], np.int64)
+
+
+def stratified_order(sorted_codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+    """A permutation (N,) of points sorted by ascending, distinct codes, of which every prefix is an even, coarser sample.
+
+    First one point for every occupied cell of 64 voxels a side, then one for each of 32, and so on down to all; within a stratum
+    in bit-reversed (van der Corput) order along the curve. Level of detail is a prefix: `cell_counts` says how long.
+    """
+    count = len(sorted_codes)
+    bits = max(int(count - 1).bit_length(), 1) if count else 1
+    return np.lexsort((_bit_reversed(bits)[:count], -coarseness(sorted_codes)))
 
 
 @functools.lru_cache(maxsize=20)  # one a power of two

@@ -94,7 +94,8 @@ def rotation_from_quaternion(quaternion: npt.ArrayLike) -> Array:
         InvalidInputError: not four finite numbers, or of zero length.
     """
     q = np.asarray(quaternion, dtype=np.float64)
-    norm = float(np.linalg.norm(q)) if q.shape == (4,) else 0.0
+    with np.errstate(over="ignore"):  # then it is infinite, and refused
+        norm = float(np.linalg.norm(q)) if q.shape == (4,) else 0.0
     if not np.isfinite(norm) or norm < 1e-6:
         raise InvalidInputError("a rotation is not a quaternion of four finite numbers", "send x, y, z, w")
     x, y, z, w = q / norm

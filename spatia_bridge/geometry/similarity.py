@@ -66,7 +66,8 @@ class Similarity:
             InvalidInputError: not three finite numbers, or of zero length.
         """
         down = np.asarray(down_b, np.float64)
-        length = float(np.linalg.norm(down)) if down.shape == (3,) else 0.0
+        with np.errstate(over="ignore"):  # then it is infinite, and refused
+            length = float(np.linalg.norm(down)) if down.shape == (3,) else 0.0
         if not np.isfinite(length) or length < 1e-9:
             raise InvalidInputError(f"down is {down.tolist()}", "send a direction of three finite numbers, not all zero")
         down = down / length

@@ -1,7 +1,7 @@
-"""Trajectories as files: TUM, which most tools of the trade read, and JSON, which loses nothing.
+"""Trajectories as files: TUM, which most tools of the trade read, and JSON, which states everything.
 
-TUM: a line a pose, `timestamp tx ty tz qx qy qz qw`, camera-to-world, OpenCV axes, metres, seconds; empty lines and lines that begin
-with # are left out. It states no intrinsics.
+TUM: a line a pose, `timestamp tx ty tz qx qy qz qw`, camera-to-world, OpenCV axes, metres, seconds; empty lines and lines that
+begin with # are left out. It states no intrinsics.
 
 JSON: one object,
 
@@ -76,7 +76,7 @@ def read_tum(data: bytes, intrinsics: Intrinsics) -> Trajectory:
 
 
 def write_tum(trajectory: Trajectory) -> bytes:
-    """A TUM file; numbers come back bit for bit, intrinsics are lost."""
+    """A TUM file; times come back bit for bit, poses to a few parts in 10^16, intrinsics are lost."""
     lines = ["# timestamp tx ty tz qx qy qz qw (camera to world, OpenCV axes, metres)"]
     lines += [" ".join(map(repr, row)) for row in _rows(trajectory, Engine.OPENCV.convention)]
     return ("\n".join(lines) + "\n").encode()

@@ -45,8 +45,8 @@ class Chunk:
 
     Attributes:
         index: ChunkIndex.
-        records: structured RECORD (N,), N ≥ 1, read-only, in canonical order: sorted by Morton code of the voxel, then put in
-            stratified order, so that every prefix is an even, coarser sample.
+        records: structured RECORD (N,), N ≥ 1, read-only, in canonical order (`geometry.morton.stratified_order`): first one
+            point for every occupied cell of 64 voxels a side, then one for each of 32, …: every prefix is an even, coarser sample.
     """
 
     def __init__(self, index: ChunkIndex, records: Records, *, canonical: bool = False) -> None:
@@ -65,10 +65,12 @@ class Chunk:
             order = np.argsort(codes)
             if (np.diff(codes[order].astype(np.int64)) == 0).any():
                 raise InvalidInputError(f"chunk {tuple(index)} has two points in one voxel", "fuse them first")
-            records = records[order][morton.stratified_order(len(records))]
+            records = records[order[morton.stratified_order(codes[order])]]
         self.records = np.ascontiguousarray(records)
         self.records.flags.writeable = False
-        self.address: int = self.records.view(np.uint8).ctypes.data  # of the records in this process, for kernels that read in place
+        self.address: int = self.records.view(
+            np.uint8
+        ).ctypes.data  # of the records in this process, for kernels that read in place
 
     def __len__(self) -> int:
         return len(self.records)

@@ -70,6 +70,17 @@ def _no_archive(number: int) -> Snapshot:
     raise NotFoundError(f"revision {number} is no longer in memory", "open the session from its store to go that far back")
 
 
+def _step(undo: list[int], redo: list[int], revision: Revision) -> None:
+    """Bring the stacks of what can be undone and redone past a revision."""
+    if revision.cause is Cause.UNDO:
+        redo.append(undo.pop())
+    elif revision.cause is Cause.REDO:
+        undo.append(redo.pop())
+    else:
+        undo.append(revision.number)
+        redo.clear()
+
+
 class Memory:
     """The persistent point memory of one session. Safe across threads; writers take turns."""
 
@@ -106,10 +117,25 @@ class Memory:
         with self._lock:
             return self._revisions[-1]
 
-    def lineage(self) -> tuple[Revision, ...]:
-        """The revisions that made the head's content, oldest first; what was undone is not among them."""
+    def lineage(self, number: int | None = None) -> tuple[Revision, ...]:
+        """The revisions that made a revision's content (None = the head's), oldest first; what was undone then is not among them.
+
+        Raises:
+            NotFoundError: there is no such revision.
+        """
         with self._lock:
-            return tuple(self._revisions[number] for number in self._undo)
+            if number is None:
+                return tuple(self._revisions[n] for n in self._undo)
+            self._check_exists(number)
+            undo: list[int] = []
+            redo: list[int] = []
+            for revision in self._revisions[: number + 1]:
+                _step(undo, redo, revision)
+            return tuple(self._revisions[n] for n in undo)
+
+    def _check_exists(self, number: int) -> None:
+        if not 0 <= number < len(self._revisions):
+            raise NotFoundError(f"there is no revision {number}", f"the newest is {len(self._revisions) - 1}")
 
     @property
     def can_undo(self) -> bool:
@@ -126,8 +152,7 @@ class Memory:
             NotFoundError: there is no such revision.
         """
         with self._lock:
-            if not 0 <= number < len(self._revisions):
-                raise NotFoundError(f"there is no revision {number}", f"the newest is {len(self._revisions) - 1}")
+            self._check_exists(number)
             content = self._revisions[number].content_of
             snapshot = self._snapshots.get(content)
             if snapshot is None:
@@ -219,13 +244,7 @@ class Memory:
 
     def _remember(self, revision: Revision) -> None:
         self._revisions.append(revision)
-        if revision.cause is Cause.UNDO:
-            self._redo.append(self._undo.pop())
-        elif revision.cause is Cause.REDO:
-            self._undo.append(self._redo.pop())
-        else:
-            self._undo.append(revision.number)
-            self._redo.clear()
+        _step(self._undo, self._redo, revision)
 
     def _keep(self, content: int, snapshot: Snapshot) -> None:
         self._snapshots[content] = snapshot

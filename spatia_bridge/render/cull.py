@@ -2,10 +2,10 @@
 
 Nothing here looks at single points, except once when a chunk is first met: a frame costs O(chunks) here and O(pixels) after it.
 
-Level of detail. Points of a chunk are ordered so that any prefix is an even sample. Where a chunk's points, at its nearest corner,
-would stand closer than LOD_SPACING_PX on screen, only a prefix is drawn: the smallest `count / 2^k` whose spacing, √2 wider a step,
-still is at most LOD_SPACING_PX; footprints grow with the spacing, so a surface stays closed. (Other fractions would leave some
-neighbours in and some out, and so be uneven.) A frame then costs a few points a pixel, however many there are in memory.
+Level of detail. Points of a chunk are ordered so that prefixes of certain lengths hold exactly one point for every occupied cell of
+2^k voxels (`geometry.morton`). Where a chunk's points, at its nearest corner, would stand closer than LOD_SPACING_PX on screen, the
+shortest of these prefixes whose spacing still is at most that is drawn; footprints grow with the spacing, so a surface stays closed.
+A frame then costs a few points a pixel, whatever memory holds.
 """
 
 import threading
@@ -16,15 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.geometry.morton import BITS, cell_counts
 from spatia_bridge.memory.chunk import Chunk
 from spatia_bridge.memory.record import CHUNK_SIDE, FOOTPRINT_BIAS, FOOTPRINT_STEPS, QUARTERS
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.render.splat import FAR_M, MIN_COSINE, MIN_RADIUS_PX, NEAR_M, RIM_BIAS, SPLAT_DIAMETER, Lens
 
-LOD_SPACING_PX = 0.85
+LOD_SPACING_PX = 1.2
 MARGIN_PX = 2.0  # beyond the image's edges: the smallest splats, and float32 rounding
 ROUNDING = 1e-4  # relative; far above what float32 loses, far below what would cost anything
 TABLES_KEPT = 4
+CELLS = 8  # where in an extent the lengths of the even prefixes begin
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -38,7 +40,7 @@ class ChunkTable:
         chunks: the chunks, length C. They keep the records alive to which `addresses` point.
         addresses: uint64 (C,), where each chunk's records start in memory.
         index: int64 (C, 4), level and cube.
-        extents: float64 (C, 9), see `_extent`.
+        extents: float64 (C, 15), see `_extent`.
         counts: int64 (C,) points.
         voxel_m: float64 (C,) voxel sizes.
         origin_world: float64 (C, 3), low corners of the cubes.
@@ -63,7 +65,7 @@ class ChunkTable:
     def of(cls, base: Snapshot, known: "ChunkTable | None" = None) -> "ChunkTable":
         """O(points of the chunks that differ from `known`'s), and a dictionary look-up for each of the others."""
         if not base.chunks:
-            return cls._of_rows(base, (), np.zeros(0, np.uint64), np.zeros((0, 4), np.int64), np.zeros((0, 9)))
+            return cls._of_rows(base, (), np.zeros(0, np.uint64), np.zeros((0, 4), np.int64), np.zeros((0, CELLS + BITS + 1)))
         kept: list[int] = []
         fresh = dict(base.chunks)
         for row, chunk in enumerate(known.chunks if known else ()):
@@ -71,7 +73,7 @@ class ChunkTable:
                 kept.append(row)
                 del fresh[chunk.index]
         index = np.array([*fresh.keys()], np.int64).reshape(-1, 4)
-        extents = np.array([_extent(chunk) for chunk in fresh.values()]).reshape(-1, 9)
+        extents = np.array([_extent(chunk) for chunk in fresh.values()]).reshape(-1, CELLS + BITS + 1)
         addresses = np.array([chunk.address for chunk in fresh.values()], np.uint64)
         unordered = list(fresh.values())
         if known is not None:
@@ -93,7 +95,7 @@ class ChunkTable:
             addresses=addresses,
             index=index,
             extents=extents,
-            counts=extents[:, 8].astype(np.int64),
+            counts=extents[:, CELLS].astype(np.int64),
             voxel_m=voxel,
             origin_world=origin,
             low_world=origin + (extents[:, 0:3] + 0.5) * quarter,
@@ -112,14 +114,14 @@ _extents_lock = threading.Lock()
 
 
 def _extent(chunk: Chunk) -> Floats:
-    """float64 (9,): low and high corner in quarter voxels, mean and greatest footprint exponent, points; found once a chunk."""
+    """float64 (15,): low and high corner in quarter voxels, mean and greatest footprint exponent, the even prefixes; once a chunk."""
     with _extents_lock:
         known = _extents.get(chunk)
     if known is None:
         first_words = chunk.records.view(np.uint32).reshape(len(chunk), -1)[:, 0]
         columns = np.ascontiguousarray(first_words).view(np.uint8).reshape(-1, 4)
         low, high = columns.min(axis=0), columns.max(axis=0)
-        known = np.array([*low[:3], *high[:3], columns[:, 3].mean(), high[3], len(chunk)], np.float64)
+        known = np.array([*low[:3], *high[:3], columns[:, 3].mean(), high[3], *cell_counts(chunk.codes())], np.float64)
         with _extents_lock:
             _extents[chunk] = known
     return known
@@ -179,8 +181,8 @@ def select(table: ChunkTable, camera: Camera) -> Selection:
     half = (table.high_world - table.low_world) / 2
     centre = (table.high_world + table.low_world) / 2 @ pose[:3, :3].T + pose[:3, 3]
     near = np.maximum(centre[:, 2] - half @ np.abs(pose[2, :3]), NEAR_M)
-    halvings = np.floor(np.maximum(2 * np.log2(LOD_SPACING_PX * near / (focal * table.spacing_m)), 0))
-    takes = np.ceil(table.counts * np.exp2(-halvings)).astype(np.int64)
+    step = np.floor(np.log2(np.maximum(LOD_SPACING_PX * near / (focal * table.spacing_m), 1))).astype(np.int64)
+    takes = table.extents[np.arange(len(step)), CELLS + np.minimum(step, BITS)].astype(np.int64)
     radius = SPLAT_DIAMETER / 2 * table.voxel_m * np.sqrt(table.counts / takes)
     reach = radius * table.max_footprint
     rows = np.flatnonzero(_in_frustum(centre, half, reach, camera))
@@ -201,7 +203,7 @@ def select(table: ChunkTable, camera: Camera) -> Selection:
 
 
 def _in_frustum(centre: Floats, half: Floats, reach: Floats, camera: Camera) -> npt.NDArray[np.bool_]:
-    """bool (C,): boxes grown by `reach` that meet the frustum; centres in the camera's frame, half sizes along the world's axes."""
+    """bool (C,): boxes grown by `reach` that meet the frustum; centres in the camera's frame, half sizes on the world's axes."""
     k, pose = camera.intrinsics, camera.camera_from_world
     planes = np.array(  # inward normal, offset
         [
@@ -217,9 +219,8 @@ def _in_frustum(centre: Floats, half: Floats, reach: Floats, camera: Camera) -> 
     planes /= np.linalg.norm(planes[:, :3], axis=1, keepdims=True)
     box_radius = half @ np.abs(planes[:, :3] @ pose[:3, :3]).T
     distance = centre @ planes[:, :3].T + planes[:, 3]
-    return np.asarray(
-        (distance + box_radius + reach[:, None] >= -ROUNDING * np.abs(centre).max(axis=1, keepdims=True)).all(axis=1)
-    )
+    slack = reach[:, None] + ROUNDING * np.abs(centre).max(axis=1, keepdims=True)
+    return np.asarray((distance + box_radius + slack >= 0).all(axis=1))
 
 
 def _matrices(table: ChunkTable, rows: Integers, camera: Camera) -> npt.NDArray[np.float32]:

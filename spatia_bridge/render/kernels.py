@@ -1,9 +1,9 @@
 """The compiled splatting kernels: the rules of `render.splat`, over one band of image rows.
 
 Points go through in blocks that fit the first-level cache: the arithmetic runs over a block at a time and vectorises, only the
-last step, `_draw`, takes one point after the other. The records are read where they lie, by address (x86 and ARM are little endian,
-as the record is); the caller keeps the chunks alive. Nothing is shared between bands: they write to disjoint rows, and what a pixel
-gets depends only on the order of the points, so any split into bands gives the same image.
+last step, `_draw`, takes one point after the other. The records are read where they lie, by address (little endian, as the
+record is and as x86 and ARM are); the caller keeps the chunks alive. Nothing is shared between bands: they write to disjoint
+rows, and what a pixel gets depends only on the order of the points, so any split into bands gives the same image.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,8 @@ OCTAHEDRAL = np.float32(2 / 255)
 EMPTY = np.float32(-np.inf)
 BLOCK = 256
 
-# The rows of a block's scratch. U, V hold the position, then the ray, then the pixel; NX, NY, NZ the normal, then the growth of the
-# inverse depth and the rim's bias; RADIUS the radius, then the longer half axis squared; UU, UV, VV Σ, then its inverse.
+# The rows of a block's scratch. U, V hold the position, then the ray, then the pixel; NX, NY, NZ the normal, then the growth of
+# the inverse depth and the rim's bias; RADIUS the radius, then the longer half axis squared; UU, UV, VV hold Σ, then its inverse.
 U, V, W, RADIUS, NX, NY, NZ, UU, UV, VV, MINOR, KEYS, DEPTHS, FIELDS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 19
 
 
@@ -293,7 +293,7 @@ def _weigh(
 
 
 @compiled
-def _put(cells: Cells, at: int, key: float, inverse_depth: float, word: int) -> None:
+def _put(cells: Cells, at: int, key: Any, inverse_depth: Any, word: Any) -> None:
     cell = cells[at]
     if key > cell["key"]:
         cell["key"] = key

@@ -1,16 +1,16 @@
 """How a point becomes pixels: the rules that every renderer follows to the bit, and their constants.
 
-A point at (X, Y, Z) in the camera's frame, with unit normal n and footprint d (a diameter in metres), is a disc on the plane through
-it, of radius r = SPLAT_DIAMETER / 2 · d, and THICKNESS · r thick, so that it does not vanish when seen from its edge. With the ray
-d₀ = (x, y, 1) = (X/Z, Y/Z, 1) its image is, to first order (Zwicker et al., "EWA Splatting", 2002), the ellipse around its pixel
-position (u₀, v₀) with the matrix
+A point at (X, Y, Z) in the camera's frame, with unit normal n and footprint d (a diameter in metres), is a disc on the plane
+through it, of radius r = SPLAT_DIAMETER / 2 · d, and THICKNESS · r thick, so that it does not vanish when seen from its edge.
+With the ray d₀ = (x, y, 1) = (X/Z, Y/Z, 1) its image is, to first order (Zwicker et al., "EWA Splatting", 2002), the ellipse
+around its pixel position (u₀, v₀) with the matrix
 
     Σ = (r/Z)² · F J (I − (1 − THICKNESS²) n nᵀ) Jᵀ F,    J = (1 0 −x; 0 1 −y),    F = diag(fx, fy),
 
-whose axes are widened to MIN_RADIUS_PX where they are shorter; r/Z counts as at most what MAX_RADIUS_PX and MAX_RADIUS_OF_DEPTH say.
-Discs close a surface from every side: the footprint of what was seen at a slant is that much wider (`slam.observe`), and THICKNESS is
-the inverse of how much wider it can get. For a plane the inverse depth is linear in pixels. At an offset of e = (du, dv) from the
-point a pixel centre sees
+whose axes are widened to MIN_RADIUS_PX where they are shorter; r · max(fx, fy) / Z is cut to MAX_RADIUS_PX, r to Z times
+MAX_RADIUS_OF_DEPTH. Discs close a surface from every side: the footprint of what was seen at a slant is that much wider
+(`slam.observe`), and THICKNESS is the inverse of how much wider it can get. For a plane the inverse depth is linear in pixels. At
+an offset of e = (du, dv) from the point a pixel centre sees
 
     1 / depth = w = 1/Z · (1 + (nx · du / fx + ny · dv / fy) / (n · d₀)).
 
@@ -18,7 +18,7 @@ The pixel keeps the candidate with the greatest key, in the order of the points 
 
     key = w − RIM_BIAS · E / cosine / Z · eᵀ Σ⁻¹ e,    E = longer half axis / max(fx, fy),
 
-which pushes a splat's rim back by about its own radius. Where splats of one surface overlap, the paraboloids cross half way
+which pushes a splat's rim back by some of its radii. Where splats of one surface overlap, the paraboloids cross half way
 between their centres, so each pixel shows the nearest centre (a Voronoi diagram by z-buffer, Hoff et al., SIGGRAPH 1999) and rims
 never smear a texture; between surfaces further apart than a splat the true depth decides. Bounded against noise: `cosine`, n · d₀
 without its sign, counts as at least MIN_COSINE, and w stays within half of 1/Z. Points at NEAR_M … FAR_M are drawn.

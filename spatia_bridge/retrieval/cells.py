@@ -23,10 +23,13 @@ from spatia_bridge.errors import CodecError, InvalidInputError
 from spatia_bridge.frames import MIN_DEPTH_M, DepthImage, Mask
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory.chunk import MAX_LEVEL
+from spatia_bridge.memory.record import CHUNK_SIDE
 
-VOXELS_A_CELL = 32  # a good side for a memory's cells, in its level 0 voxels: about 1/14 of the depth that set the voxel size
+VOXELS_A_CELL = (
+    CHUNK_SIDE  # a good side for a memory's cells: the cube of a chunk, 1/8 or less of the depth that set the voxel size
+)
 SAMPLES_A_VIEW = 64 * 36
-SAMPLES_ACROSS = 2.5
+SAMPLES_ACROSS = 4.0
 AREA_UNIT = 1024  # of a sample's area: a cell's side squared
 VALUE_UNIT = 48  # of a frame's value for a cell: 127 is 2.6 cell sides squared, the surface in a corner
 MIN_COSINE = 0.2  # a sample's area grows no further at a more grazing angle
@@ -318,5 +321,5 @@ def _decode_facing() -> npt.NDArray[np.float64]:
 
 
 _DIRECTIONS = _decode_facing()
-# 256ths of a cell's value that are left by two mean normals (a, b): all up to 90 degrees between them, none from 120 degrees on.
-FACING = np.rint(256 * np.clip(1 + 2 * (_DIRECTIONS @ _DIRECTIONS.T), 0, 1)).astype(np.int32)
+# 128ths of a cell's value that are left by two mean normals (a, b): all up to 90 degrees between them, none from 120 degrees on.
+FACING = np.rint(128 * np.clip(1 + 2 * (_DIRECTIONS @ _DIRECTIONS.T), 0, 1)).astype(np.uint8)

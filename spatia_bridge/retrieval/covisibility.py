@@ -22,11 +22,11 @@ from spatia_bridge.retrieval.cells import (
     NATIVE,
     Bytes,
     FrameCells,
+    Integers,
     Keys,
     frame_cells,
     shown_cells,
 )
-from spatia_bridge.retrieval.cover import Entries
 
 BLOCK_FRAMES = 32
 assert BLOCK_FRAMES * MAX_CELLS <= 1 << 16  # rows of a block are 16 bits
@@ -47,19 +47,25 @@ class Block:
     """Some frames and what they show.
 
     Attributes:
-        keys: of the frames.
+        keys: of the frames, in order.
         cells: uint64 (U,), all cells that one of them shows, in order.
         best: uint8 (U,), the largest value any of them has, plus NATIVE where it is set for one of them.
-        entries: what each shows, rows being places in `cells`.
+        starts: int64 (F + 1,): frame f has the entries starts[f] … starts[f + 1] − 1.
+        rows: uint16 (N,), of each entry: which of the cells.
+        values, normals: uint8 (N,), of each entry, as in FrameCells.
     """
 
     keys: tuple[FrameKey, ...]
     cells: Keys
     best: Bytes
-    entries: Entries
+    starts: Integers
+    rows: npt.NDArray[np.uint16]
+    values: Bytes
+    normals: Bytes
 
     @classmethod
     def of(cls, frames: Sequence[tuple[FrameKey, FrameCells]]) -> "Block":
+        frames = sorted(frames, key=lambda frame: frame[0])
         shown = [cells for _, cells in frames]
         flat = np.concatenate([cells.keys for cells in shown])
         values = np.concatenate([cells.values for cells in shown])
@@ -69,20 +75,18 @@ class Block:
         np.maximum.at(native, rows, values & NATIVE)
         starts = np.concatenate([[0], np.cumsum([len(cells) for cells in shown])]).astype(np.int64)
         normals = np.concatenate([cells.normals for cells in shown])
-        entries = Entries(rows.astype(np.uint16), values, normals, starts)
-        return cls(tuple(key for key, _ in frames), cells, best | native, entries)
+        keys = tuple(key for key, _ in frames)
+        return cls(keys, cells, best | native, starts, rows.astype(np.uint16), values, normals)
 
     def frames(self) -> Iterator[tuple[FrameKey, FrameCells]]:
         """What went into `of`."""
-        e = self.entries
         for n, key in enumerate(self.keys):
-            span = slice(int(e.starts[n]), int(e.starts[n + 1]))
-            yield key, FrameCells(self.cells[e.rows[span]], e.values[span], e.normals[span])
+            span = slice(int(self.starts[n]), int(self.starts[n + 1]))
+            yield key, FrameCells(self.cells[self.rows[span]], self.values[span], self.normals[span])
 
     @property
     def nbytes(self) -> int:
-        e = self.entries
-        arrays: tuple[npt.NDArray[np.generic], ...] = (self.cells, self.best, e.rows, e.values, e.normals, e.starts)
+        arrays = (self.cells, self.best, self.starts, self.rows, self.values, self.normals)
         return sum(array.nbytes for array in arrays)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import Projection
-from spatia_bridge.retrieval.cells import Shown, shown_cells, union
+from spatia_bridge.retrieval.cells import Bytes, Integers, Shown, shown_cells, union
 from spatia_bridge.retrieval.cover import Cover
 from spatia_bridge.retrieval.covisibility import Block, CovisibilityIndex, FrameKey
 
@@ -106,34 +106,57 @@ def _reason(key: FrameKey, gain: float, *, first: bool) -> str:
 
 class _Search:
     """Lazy greedy (Minoux 1978) over blocks: gains only shrink as more is covered, so a block whose old bound is too low need not
-    be looked at again, and most never are."""
+    be looked at again, and the frames of most blocks never are."""
 
     def __init__(self, cover: Cover, blocks: Sequence[Block], wanted: Wanted) -> None:
-        self._cover = cover
-        found = [(block, cover.find(block.cells)) for block in blocks]
-        self._blocks = [(block, slots) for block, slots in found if (slots >= 0).any()]
-        for block, slots in self._blocks:
-            for frame, key in enumerate(block.keys):
-                if key in wanted.known:
-                    cover.cover(slots, block.entries, frame)
-        self._may = [np.array([wanted.allows(key) for key in block.keys]) for block, _ in self._blocks]
-        # (-bound, 0) before anyone looked at its frames, then (-gain, 1, -clip, -number) of its best one: of frames with equal
-        # gain the latest wins, and no block that may hold one is passed over
-        self._heap = [(-cover.bound(slots, b.best), 0, 0, 0, n) for n, (b, slots) in enumerate(self._blocks)]
+        self._cover, self._wanted, self._blocks = cover, wanted, blocks
+        self._rows: dict[int, tuple[Bytes, Integers]] = {}  # block -> what its frames show, and their gains when last asked
+        if not blocks:
+            self._heap: list[tuple[int, int, int, int, int]] = []
+            return
+        slots = cover.find(np.concatenate([block.cells for block in blocks]))
+        starts = np.concatenate([[0], np.cumsum([len(block.cells) for block in blocks])])
+        self._slots = np.split(slots, starts[1:-1])
+        self._cover_known()
+        self._bounds = cover.rows(slots, starts, np.concatenate([block.best for block in blocks]), None)
+        # (-bound, 0) as long as nobody looked at a block's frames, then (-gain, 1, -clip, -number) of its best one: of frames with
+        # equal gain the latest wins, and no block that may hold one is passed over
+        self._heap = [(-gain, 0, 0, 0, n) for n, gain in enumerate(cover.gains(self._bounds).tolist()) if gain]
         heapq.heapify(self._heap)
+
+    def _cover_known(self) -> None:
+        known = set(self._wanted.known)
+        for n, block in enumerate(self._blocks):
+            if not known.isdisjoint(block.keys):
+                rows = self._frames_of(n)
+                for frame, key in enumerate(block.keys):
+                    if key in known:
+                        self._cover.cover(rows[frame])
+
+    def _frames_of(self, n: int) -> Bytes:
+        block = self._blocks[n]
+        return self._cover.rows(self._slots[n][block.rows], block.starts, block.values, block.normals)
 
     def best(self) -> tuple[FrameKey, int] | None:
         """The frame that adds most, which then counts as chosen, and its gain of `cover.total`; None if none adds anything."""
-        looked_at: dict[int, int] = {}  # in this round: block -> its best frame
+        up_to_date: dict[int, int] = {}  # block -> its best frame
         while self._heap and self._heap[0][0] < 0:
             bound, *_, n = self._heap[0]
-            block, slots = self._blocks[n]
-            if n in looked_at:
-                self._cover.cover(slots, block.entries, looked_at[n])
-                self._may[n][looked_at[n]] = False
-                return block.keys[looked_at[n]], -bound
-            gains = np.where(self._may[n], self._cover.gains(slots, block.entries), -1)
-            top = int(gains.max())
-            key, looked_at[n] = max((block.keys[f], int(f)) for f in np.flatnonzero(gains == top))
-            heapq.heapreplace(self._heap, (-max(top, 0), 1, -key.clip, -key.number, n))
+            if n in up_to_date:
+                rows, gains = self._rows[n]
+                self._cover.cover(rows[up_to_date[n]])
+                gains[up_to_date[n]] = -1
+                return self._blocks[n].keys[up_to_date[n]], -bound
+            if n not in self._rows:
+                gain = int(self._cover.gains(self._bounds[n : n + 1])[0])
+                if gain < -bound:
+                    heapq.heapreplace(self._heap, (-gain, 0, 0, 0, n))
+                    continue
+                may = np.array([self._wanted.allows(key) for key in self._blocks[n].keys])
+                self._rows[n] = self._frames_of(n), np.where(may, np.iinfo(np.int64).max, -1)
+            rows, gains = self._rows[n]
+            frame = self._cover.best(rows, gains)
+            key = self._blocks[n].keys[frame]
+            up_to_date[n] = frame
+            heapq.heapreplace(self._heap, (-max(int(gains[frame]), 0), 1, -key.clip, -key.number, n))
         return None

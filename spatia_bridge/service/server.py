@@ -111,6 +111,11 @@ class BridgeServer:
             "GetSession": service.get_session,
             "DeleteSession": service.delete_session,
             "ExportSession": service.export_session,
+            "ForkSession": service.fork_session,
+            "SaveTrajectory": service.save_trajectory,
+            "ListTrajectories": service.list_trajectories,
+            "GetTrajectory": service.get_trajectory,
+            "DeleteTrajectory": service.delete_trajectory,
         }
         handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {}
         for name, method in methods(SESSIONS).items():

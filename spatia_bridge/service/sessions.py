@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator
 
+from spatia_bridge.geometry.camera import Intrinsics
 from spatia_bridge.geometry.conventions import Engine
+from spatia_bridge.geometry.trajectory_io import read_trajectory, write_trajectory
 from spatia_bridge.link import management as mgmt
 from spatia_bridge.link.outgoing import revision_message, take_message
+from spatia_bridge.session.carry import carried_trajectory
 from spatia_bridge.session.host import SessionHost
 from spatia_bridge.store.library import SessionInfo
+from spatia_bridge.store.trajectories import TrajectoryInfo
 
 EXPORT_PIECE_BYTES = 1 << 20
 
@@ -37,6 +41,40 @@ class SessionsService:
         async for data in self._host.export(request.id, request.format, engine, request.revision):
             for at in range(0, len(data), EXPORT_PIECE_BYTES):
                 yield mgmt.ExportSessionResponse(bytes(data[at : at + EXPORT_PIECE_BYTES]))
+
+    async def fork_session(self, request: mgmt.ForkSessionRequest) -> mgmt.ForkSessionResponse:
+        info = await self._host.fork(request.id, request.new_id, request.revision, request.title)
+        return mgmt.ForkSessionResponse(_info(info))
+
+    async def save_trajectory(self, request: mgmt.SaveTrajectoryRequest) -> mgmt.SaveTrajectoryResponse:
+        session, trajectory = await self._host.open(request.id), None
+        if request.data:
+            k = request.intrinsics
+            intrinsics = None if k is None else Intrinsics(k.fx, k.fy, k.cx, k.cy, k.width, k.height)
+            trajectory = await self._host.workers.run(read_trajectory, request.data, request.format, intrinsics)
+        return mgmt.SaveTrajectoryResponse(_trajectory(await session.save_trajectory(request.name, trajectory)))
+
+    async def list_trajectories(self, request: mgmt.ListTrajectoriesRequest) -> mgmt.ListTrajectoriesResponse:
+        session = await self._host.open(request.id)
+        return mgmt.ListTrajectoriesResponse(tuple(map(_trajectory, await session.trajectories())))
+
+    async def get_trajectory(self, request: mgmt.GetTrajectoryRequest) -> mgmt.GetTrajectoryResponse:
+        session = await self._host.open(request.id)
+        info, trajectory, alignment = await session.saved_trajectory(request.name)
+        now, engine = session.memory.snapshot().alignment, request.engine or Engine.OPENCV
+
+        def write() -> bytes:
+            return write_trajectory(carried_trajectory(trajectory, alignment, now), request.format, engine)
+
+        return mgmt.GetTrajectoryResponse(_trajectory(info), await self._host.workers.run(write))
+
+    async def delete_trajectory(self, request: mgmt.DeleteTrajectoryRequest) -> mgmt.DeleteTrajectoryResponse:
+        await (await self._host.open(request.id)).delete_trajectory(request.name)
+        return mgmt.DeleteTrajectoryResponse()
+
+
+def _trajectory(info: TrajectoryInfo) -> mgmt.TrajectoryInfo:
+    return mgmt.TrajectoryInfo(info.name, info.poses, info.duration_secs, info.saved_secs)
 
 
 def _info(info: SessionInfo) -> mgmt.SessionInfo:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from spatia_bridge.errors import LimitExceededError, SpatiaError
+from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.link import commands, outgoing
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.events import SessionEvent
@@ -23,6 +24,7 @@ from spatia_bridge.session.session import GenerateSpec, Session
 
 MAX_WAITING_REQUESTS = 64
 MAX_WAITING_SEEDS = 2  # they hold their images
+_Waiting = tuple[commands.Command, Similarity | None]  # with the alignment that its trajectory was recorded in; None = now's
 _log = logging.getLogger(__name__)
 _background: set[asyncio.Task[None]] = set()  # keeps what outlives its connection from being collected
 
@@ -51,7 +53,7 @@ class Connection:
         self._session: Session | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._early: list[SessionEvent] = []  # events between subscription and welcome
-        self._requests: asyncio.Queue[commands.Command | None] = asyncio.Queue()
+        self._requests: asyncio.Queue[_Waiting | None] = asyncio.Queue()
         self._seeds = 0
         self._worker: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -141,11 +143,13 @@ class Connection:
         seeds = isinstance(command, commands.SeedViews)
         if self._requests.qsize() >= MAX_WAITING_REQUESTS or (seeds and self._seeds >= MAX_WAITING_SEEDS):
             raise LimitExceededError("too many requests wait", "wait for answers before sending more")
-        if isinstance(command, commands.GenerateClips) and command.trajectory is None:
-            # as it is now, not when its turn comes: the client may record again meanwhile
+        alignment: Similarity | None = None
+        if isinstance(command, commands.GenerateClips) and command.trajectory is None and not command.trajectory_name:
+            # as it is now, not when its turn comes: the client may record again meanwhile, or scale the scene
             command = replace(command, trajectory=session.recorder.trajectory())
+            alignment = session.memory.snapshot().alignment
         self._seeds += seeds
-        self._requests.put_nowait(command)
+        self._requests.put_nowait((command, alignment))
 
     async def _attach(self, command: commands.Attach) -> None:
         session = await self._host.open(command.session, command.create)
@@ -171,21 +175,26 @@ class Connection:
 
     async def _work_off(self, session: Session) -> None:
         """Carry out queued requests in order until a None comes."""
-        while (command := await self._requests.get()) is not None:
+        while (waiting := await self._requests.get()) is not None:
+            command, alignment = waiting
             try:
-                await self._carry_out(session, command)
+                await self._carry_out(session, command, alignment)
             except Exception as error:
                 self._link.fail(command.request_id, domain_error(error))
             self._seeds -= isinstance(command, commands.SeedViews)
             self._pump()
 
-    async def _carry_out(self, session: Session, command: commands.Command) -> None:
+    async def _carry_out(self, session: Session, command: commands.Command, alignment: Similarity | None) -> None:
         answer, request = self._link.answer, command.request_id
         if isinstance(command, commands.SeedViews):
             frames = await self._host.workers.run(command.decode)
             answer(request, revision=(await session.seed(frames)).number)
         elif isinstance(command, commands.GenerateClips):
-            answer(request, job=session.generate(_spec(command)))
+            spec = _spec(command, alignment)
+            if command.trajectory_name:
+                _, trajectory, alignment = await session.saved_trajectory(command.trajectory_name)
+                spec = replace(spec, trajectory=trajectory, alignment=alignment)
+            answer(request, job=session.generate(spec))
         elif isinstance(command, commands.AcceptTake):
             answer(request, revision=(await session.accept(command.take)).number, take=command.take)
         elif isinstance(command, commands.DiscardTake):
@@ -285,7 +294,7 @@ def domain_error(error: Exception) -> SpatiaError:
     return SpatiaError("the server met an error that it did not expect", "try again; the server's log says more")
 
 
-def _spec(command: commands.GenerateClips) -> GenerateSpec:
+def _spec(command: commands.GenerateClips, alignment: Similarity | None) -> GenerateSpec:
     return GenerateSpec(
         command.prompt,
         command.seed,
@@ -295,6 +304,7 @@ def _spec(command: commands.GenerateClips) -> GenerateSpec:
         command.auto_accept,
         command.width,
         command.height,
+        alignment,
     )
 
 

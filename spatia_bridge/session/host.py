@@ -129,6 +129,16 @@ class SessionHost:
                 await session.close()
             await self.workers.run(self._library.delete, session_id)
 
+    async def fork(self, session_id: str, new_id: str, revision: int = 0, title: str = "") -> SessionInfo:
+        """A new session that begins with a revision (0 = the head) of another, which may be in use; see `SessionStore.copy_to`.
+
+        Raises:
+            NotFoundError: no such session or revision; ConflictError: new_id exists; InvalidInputError: it cannot be an id.
+        """
+        session = await self.open(session_id)
+        await self.workers.run(session.fork_into, self._library, new_id, revision, title)
+        return await self.info(new_id)
+
     async def export(
         self, session_id: str, format_name: str, engine: Engine = Engine.OPENCV, revision: int = 0
     ) -> AsyncIterator[bytes]:

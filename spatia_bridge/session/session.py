@@ -27,7 +27,9 @@ from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, pla
 from spatia_bridge.session.workers import Workers
 from spatia_bridge.store.clips import ClipState
 from spatia_bridge.store.clips import TakeInfo as StoredInfo
+from spatia_bridge.store.library import SessionLibrary
 from spatia_bridge.store.session_store import SessionStore
+from spatia_bridge.store.trajectories import TrajectoryInfo
 
 MAX_CLIP_FRAMES = 512
 Subscriber = Callable[[SessionEvent], None]
@@ -250,6 +252,47 @@ class Session:
             self._deciding.discard(take)
         self._decide(take, False)
 
+    # -------------------------------------------------------------------------------------- trajectories and forks
+
+    async def save_trajectory(self, name: str, trajectory: Trajectory | None = None) -> TrajectoryInfo:
+        """Keep a camera path through the scene as it is now, or what was recorded, under a name.
+
+        Raises:
+            InvalidInputError: not a name, or nothing was recorded; LimitExceededError: too many.
+        """
+        self._check_open()
+        trajectory = trajectory or self.recorder.trajectory()
+        return await self._workers.run(self._store.put_trajectory, name, trajectory, self.memory.snapshot().alignment)
+
+    async def trajectories(self) -> list[TrajectoryInfo]:
+        """The saved paths, by name."""
+        return await self._workers.run(self._store.trajectories)
+
+    async def saved_trajectory(self, name: str) -> tuple[TrajectoryInfo, Trajectory, Similarity]:
+        """A saved path, and the alignment of the scene that it is a path through. Raises NotFoundError."""
+        return await self._workers.run(self._store.load_trajectory, name)
+
+    async def delete_trajectory(self, name: str) -> None:
+        """Raises NotFoundError."""
+        await self._workers.run(self._store.delete_trajectory, name)
+
+    def fork_into(self, library: SessionLibrary, new_id: str, revision: int, title: str) -> None:
+        """Make another session begin with a revision of this one (0 = the head). Heavy; for a worker's thread.
+
+        It gets the frames of the seeds and takes that made that revision.
+        """
+        number = revision or self.memory.head_revision().number
+        snapshot = self.memory.at(number)
+        lineage = self.memory.lineage(number)
+        clips = _clips_of(lineage, self.memory.revisions(), [*self._store.seeds(), *self._store.takes()])
+        takes = [r.clip for r in lineage if r.cause in (Cause.TAKE, Cause.FORK) and r.clip]
+        note = f"fork of {self.id} at revision {number}"
+
+        def fill(store: SessionStore) -> None:
+            self._store.copy_to(store, snapshot, clips, takes[-1] if takes else 0, note)
+
+        library.fork(new_id, title or self._store.title, fill)
+
     async def project(self, camera: Camera) -> Projection:
         """The head as this camera sees it."""
         return await self._workers.run(self._stages.renderer.render, self.memory.snapshot(), camera)
@@ -407,6 +450,15 @@ def _begun(number: int, job: Job, generator: str, base: Snapshot, cameras: Seque
     k, state = cameras[0].intrinsics, TakeState.GENERATING
     revision, total = base.revision, len(cameras)
     return TakeInfo(number, state, 0, total, job.prompt, job.seed, generator, revision, job.fps, k.width, k.height)
+
+
+def _clips_of(lineage: Sequence[Revision], revisions: Sequence[Revision], clips: Sequence[StoredInfo]) -> list[int]:
+    """The accepted clips whose points a lineage has. Those without a revision came with the fork that a session began as."""
+    made = {revision.clip for revision in revisions if revision.cause in (Cause.SEED, Cause.TAKE)}
+    kept = {revision.clip for revision in lineage if revision.cause in (Cause.SEED, Cause.TAKE)}
+    if any(revision.cause is Cause.FORK for revision in lineage):
+        kept |= {info.number for info in clips} - made
+    return sorted(info.number for info in clips if info.state is ClipState.ACCEPTED and info.number in kept)
 
 
 def _shape(shape: ClipShape, spec: GenerateSpec) -> ClipShape:

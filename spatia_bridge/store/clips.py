@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.memory.history import Cause, Revision
 from spatia_bridge.store.database import Database, seal, unseal
-from spatia_bridge.store.durable import publish_folder, read_checked, remove
+from spatia_bridge.store.durable import link_folder, publish_folder, read_checked, remove, sync
 from spatia_bridge.store.faults import damaged, parsed, translated
 from spatia_bridge.store.values import (
     camera_from_plain,
@@ -77,9 +77,9 @@ class TakeInfo:
     number: int
     kind: ClipKind
     state: ClipState
-    frames: int
-    width: int
-    height: int
+    frames: int = 0
+    width: int = 0
+    height: int = 0
     base_revision: int = 0
     prompt: str = ""
     seed: int = 0
@@ -112,14 +112,24 @@ class ClipShelf:
             ConflictError: there is a clip of that number.
             StoreError: disk full, no permission.
         """
-        extra = [take.base_revision, take.prompt, take.seed, take.generator, float(take.fps), plain_numbers(take.notes)]
-        extra.append(plain_similarity(take.alignment))
-        self._put(ClipKind.TAKE, take.number, take.frames, take.cameras, extra)
+        info = TakeInfo(
+            take.number,
+            ClipKind.TAKE,
+            ClipState.PENDING,
+            base_revision=take.base_revision,
+            prompt=take.prompt,
+            seed=take.seed,
+            generator=take.generator,
+            fps=take.fps,
+            notes=take.notes,
+            alignment=take.alignment,
+        )
+        self._put(info, take.frames, take.cameras)
 
     def put_seed(self, number: int, frames: Sequence[RgbdFrame], alignment: Similarity | None = None) -> None:
         """Keep the frames that seed a session, pending until the revision that they make; as `put_take`."""
-        extra = [0, "", 0, "", 0.0, {}, plain_similarity(alignment or Similarity())]
-        self._put(ClipKind.SEED, number, frames, [frame.camera for frame in frames], extra)
+        info = TakeInfo(number, ClipKind.SEED, ClipState.PENDING, alignment=alignment or Similarity())
+        self._put(info, frames, [frame.camera for frame in frames])
 
     def load_take(self, number: int) -> Take:
         """A take with all its frames.
@@ -195,6 +205,32 @@ class ClipShelf:
             with self._writing:
                 remove(self._path(number))  # a crash before this leaves garbage that the next open collects
 
+    def copy_to(self, other: "ClipShelf", numbers: Sequence[int]) -> None:
+        """Give another shelf, of a session that nobody uses yet, these accepted clips under their own numbers.
+
+        The files are shared, not copied, where the file system can. The base revision, which is one of this session, becomes 0.
+
+        Raises:
+            NotFoundError: a clip is not here, or was discarded. StoreError: disk full, no permission, damaged.
+        """
+        rows: list[tuple[int, str, bytes]] = []
+        frames: list[tuple[Any, ...]] = []
+        with self._database.reading():
+            for number in numbers:
+                info = self.take_info(number)
+                self._with_frames(number, info.kind)
+                rows.append((number, info.kind.value, _sealed(replace(info, base_revision=0))))
+                frames += self._database.rows("SELECT clip, number, body FROM frames WHERE clip = ?", (number,))
+        with other._writing:
+            with translated(other._database.what):
+                for number in numbers:
+                    link_folder(self._path(number), other._path(number))
+                sync(other._folder)
+            with other._database.transaction() as connection:
+                connection.executemany("INSERT INTO clips VALUES (?, ?, 'accepted', ?)", rows)
+                connection.executemany("INSERT INTO frames VALUES (?, ?, ?)", frames)
+                other._database.touch_session_row(connection, clips=len(rows))
+
     def next_number(self) -> int:
         """One more than any clip or revision has ever used. Not a reservation: of two that put it, one gets ConflictError."""
         rows = self._database.rows("SELECT MAX(number) FROM clips")
@@ -224,10 +260,12 @@ class ClipShelf:
     def _path(self, clip: int) -> Path:
         return self._folder / f"{clip:06}"
 
-    def _put(self, kind: ClipKind, number: int, frames: Sequence[_Frame], cameras: Sequence[Camera], extra: list[Any]) -> None:
+    def _put(self, info: TakeInfo, frames: Sequence[_Frame], cameras: Sequence[Camera]) -> None:
+        number = info.number
         _check_clip(number, frames, cameras)
         size = cameras[0].intrinsics
-        body = seal([number, len(frames), size.width, size.height, time.time(), *extra])
+        info = replace(info, frames=len(frames), width=size.width, height=size.height, created_secs=time.time())
+        body = _sealed(info)
         rows: list[tuple[int, int, bytes]] = []
         with self._writing:
             self._check_free(number)
@@ -236,7 +274,7 @@ class ClipShelf:
                 files = _frame_files(number, frames, cameras, rows)
                 publish_folder(self._folder / f".new-{number:06}", self._path(number), files)
             with self._database.transaction() as connection:
-                connection.execute("INSERT INTO clips VALUES (?, ?, 'pending', ?)", (number, kind.value, body))
+                connection.execute("INSERT INTO clips VALUES (?, ?, 'pending', ?)", (number, info.kind.value, body))
                 connection.executemany("INSERT INTO frames VALUES (?, ?, ?)", rows)
                 count = self._database.session_row()["clips"] + 1
                 self._database.touch_session_row(connection, clips=count)
@@ -316,6 +354,26 @@ class ClipShelf:
         camera, own_number, _, colour, planes = self._read_frame(clip, number)
         planes.pop("object_ids", None)
         return camera, GeneratedFrame(own_number, colour, **planes)
+
+
+def _sealed(info: TakeInfo) -> bytes:
+    """What a clip's row says besides number, kind and state; `ClipShelf._info` reads it."""
+    return seal(
+        [
+            info.number,
+            info.frames,
+            info.width,
+            info.height,
+            info.created_secs,
+            info.base_revision,
+            info.prompt,
+            info.seed,
+            info.generator,
+            float(info.fps),
+            plain_numbers(info.notes),
+            plain_similarity(info.alignment),
+        ]
+    )
 
 
 def accept_clip_of(connection: sqlite3.Connection, revision: Revision) -> None:

@@ -8,6 +8,7 @@
     regions    hash → box or sphere
     clips      number → kind, state, what made it; frames  (clip, number) → camera and the hashes of the frame's files
     settings   key → value
+    trajectories  name → what it is, the poses
 
 SQLite checks no content, so values that are not otherwise hashed are sealed: msgpack, then 8 bytes of their SHA-256.
 """
@@ -55,6 +56,10 @@ CREATE TABLE frames (
     clip INTEGER NOT NULL REFERENCES clips, number INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (clip, number)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE settings (key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+"""
+# Tables that came later: made when a session is opened for writing, so that older folders get them. Older programs ignore them.
+_ADDED = """
+CREATE TABLE IF NOT EXISTS trajectories (name TEXT PRIMARY KEY, info BLOB NOT NULL, poses BLOB NOT NULL) STRICT;
 """
 
 
@@ -135,6 +140,7 @@ class Database:
                 raise damaged(f"{self.what}: the folder's file system gives journal mode {mode!r}, not a write-ahead log")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+            connection.executescript(_ADDED)
 
     def _live(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,22 @@ class SessionLibrary:
             ConflictError: there is a session of that id.
             StoreError: disk full, no permission.
         """
+        return SessionStore(self._make(session_id, title, lambda new: None))
+
+    def fork(self, session_id: str, title: str, fill: Callable[[SessionStore], None]) -> None:
+        """A new session that `fill` puts its beginning into; it appears whole, or not at all. Errors as `create`.
+
+        No session is made or deleted meanwhile; those that are open go on.
+        """
+
+        def filled(new: Path) -> None:
+            with SessionStore(new) as store:
+                fill(store)
+
+        self._make(session_id, title, filled)
+
+    def _make(self, session_id: str, title: str, fill: Callable[[Path], None]) -> Path:
+        """The folder of a new session, which `fill` was called with before it got its name."""
         folder = self._folder(session_id)
         if len(title) > MAX_TITLE_LETTERS:
             raise InvalidInputError(f"the title has {len(title)} letters", f"use at most {MAX_TITLE_LETTERS}")
@@ -80,11 +97,16 @@ class SessionLibrary:
                 database.start_session_row(title)
             finally:
                 database.close()
+            try:
+                fill(new)
+            except BaseException:
+                remove(new)
+                raise
             sync(new / DATABASE_NAME)
             sync(new)
             new.rename(folder)
             sync(self.root)
-        return SessionStore(folder)
+        return folder
 
     def open(self, session_id: str) -> SessionStore:
         """An existing session, open for writing; errors as `SessionStore`."""

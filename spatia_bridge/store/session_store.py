@@ -8,13 +8,15 @@ from typing import Any
 from spatia_bridge.errors import InvalidInputError, NotFoundError
 from spatia_bridge.frames import RgbdFrame, Take
 from spatia_bridge.geometry.similarity import Similarity
-from spatia_bridge.memory.history import Memory, Revision
+from spatia_bridge.geometry.trajectory import Trajectory
+from spatia_bridge.memory.history import Cause, Memory, Revision
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.store.clips import ClipKind, ClipShelf, ClipState, TakeInfo
 from spatia_bridge.store.database import Database, seal, unseal
 from spatia_bridge.store.durable import FileLock
 from spatia_bridge.store.faults import translated
 from spatia_bridge.store.revisions import RevisionLog
+from spatia_bridge.store.trajectories import TrajectoryInfo, TrajectoryShelf
 
 DATABASE_NAME = "session.db"
 LOCK_NAME = "lock"
@@ -59,6 +61,7 @@ class SessionStore:
             try:
                 self._revisions = RevisionLog(self._database)
                 self._clips = ClipShelf(self._database, folder / CLIPS_NAME)
+                self._trajectories = TrajectoryShelf(self._database)
                 self.collect_garbage()
             except BaseException:
                 self._database.close()
@@ -148,6 +151,45 @@ class SessionStore:
     def next_clip_number(self) -> int:
         """The number for the next seed or take. See `ClipShelf.next_number`."""
         return self._clips.next_number()
+
+    # trajectories
+
+    def put_trajectory(self, name: str, trajectory: Trajectory, alignment: Similarity) -> TrajectoryInfo:
+        """Keep a camera path under a name. See `TrajectoryShelf.put`."""
+        return self._trajectories.put(name, trajectory, alignment)
+
+    def trajectories(self) -> list[TrajectoryInfo]:
+        """All saved paths, by name."""
+        return self._trajectories.infos()
+
+    def load_trajectory(self, name: str) -> tuple[TrajectoryInfo, Trajectory, Similarity]:
+        """A saved path and the alignment of the scene that it is a path through. See `TrajectoryShelf.load`."""
+        return self._trajectories.load(name)
+
+    def delete_trajectory(self, name: str) -> None:
+        """Forget a saved path. See `TrajectoryShelf.delete`."""
+        self._trajectories.delete(name)
+
+    # forks
+
+    def copy_to(self, other: "SessionStore", snapshot: Snapshot, clips: Sequence[int], last_take: int, note: str) -> None:
+        """Make another store, new and empty, begin with a revision of this one.
+
+        Its revision 1 (cause `fork`, clip = last_take) has the snapshot's content, locks, tombstones and alignment. It gets the
+        given accepted clips under their own numbers, the settings and the trajectories. Its files are shared with this session
+        where the file system can, which changes neither. Revision 0 makes none. May be called while this store is in use.
+        """
+        self._clips.copy_to(other._clips, clips)
+        self._trajectories.copy_to(other._trajectories)
+        settings = self._database.rows("SELECT key, body FROM settings")
+        with other._database.transaction() as connection:
+            connection.executemany("INSERT INTO settings VALUES (?, ?)", settings)
+        if not snapshot.revision:  # nothing was ever in it
+            return
+        points, digest = snapshot.points, f"{snapshot.record_digest:064x}"
+        changed = frozenset(snapshot.chunks)
+        revision = Revision(1, Cause.FORK, 1, note, last_take, points, len(changed), digest, changed)
+        other.journal(revision, snapshot)
 
     # settings and housekeeping
 

@@ -1,5 +1,7 @@
 """The command line itself: usage, errors in one line, exit status."""
 
+import io
+
 import pytest
 
 from spatia_bridge.cli import main as entry
@@ -56,7 +58,7 @@ def test_a_command_line_that_makes_no_sense_is_status_2(arguments, capsys):
 )
 def test_errors_are_one_line_with_what_and_what_to_do(arguments, what, remedy, tmp_path, capsys, monkeypatch):
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: PTH123, SIM115
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     status, out, err = run(capsys, *[argument.format(tmp=tmp_path) for argument in arguments])
     lines = err.strip().splitlines()
     assert status == 1 and not out

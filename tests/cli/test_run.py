@@ -13,6 +13,7 @@ import numpy as np
 import open3d as o3d
 import pytest
 
+from spatia_bridge.cli import outputs
 from spatia_bridge.cli.main import main
 from spatia_bridge.samples.capture import Capture, save_capture
 from tests.worlds import camera, look
@@ -29,10 +30,18 @@ def record(folder, count=9):
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_panels():
+    """A video that takes less time to encode."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outputs, "PANEL_WIDTH", 160)
+        yield
+
+
 @pytest.fixture(scope="module")
 def flown(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    status = main(["run", str(record(folder / "Small Room")), "--out", str(folder / "out"), "--clips", "2", "--views", "2"])
+    status = main(["run", str(record(folder / "Small Room")), "--out", str(folder / "out"), "--clips", "2", "--views", "1"])
     assert status == 0
     return folder / "out"
 
@@ -44,7 +53,7 @@ def test_everything_is_there_and_nothing_else(flown):
 def test_the_report_tells_what_was_made(flown):
     report = json.loads((flown / "report.json").read_text())
     assert report["source"] == {"name": "Small room", "licence": "CC0", "views": 9}
-    assert report["seeded_with_views"] == [0, 4] and report["size"] == [96, 64]
+    assert report["seeded_with_views"] == [0] and report["size"] == [96, 64]
     assert [clip["frames"] for clip in report["clips"]] == [25, 25]
     assert [revision["cause"] for revision in report["revisions"]] == ["seed", "take", "take"]
     points = [revision["points"] for revision in report["revisions"]]
@@ -52,8 +61,9 @@ def test_the_report_tells_what_was_made(flown):
     assert report["client_mirror"]["revision"] == report["revisions"][-1]["number"]
     for clip in report["clips"]:
         assert 0.5 < clip["memory_fills"] <= 1 and "conflict_ratio" in clip["health"] and clip["seconds"]
-    assert report["returning_view"]["psnr_db"] > 25 and report["returning_view"]["ssim"] > 0.8
-    assert report["recorded_views_not_seeded"]["views"] == 7 and report["recorded_views_not_seeded"]["psnr_db"] > 18
+    returning = report["returning_view"]
+    assert returning["ssim"] > 0.8 and (returning["equal"] or returning["psnr_db"] > 25)
+    assert report["recorded_views_not_seeded"]["views"] == 8 and report["recorded_views_not_seeded"]["psnr_db"] > 18
     assert report["seconds"]["total"] > 0 and report["versions"]["spatia-bridge"]
 
 
@@ -90,7 +100,7 @@ def test_the_session_can_be_listed_shown_and_exported_afterwards(flown, capsys, 
 
 def test_running_again_replaces_what_was_there(flown, capsys, tmp_path):
     source = record(tmp_path / "small-room")
-    arguments = ["run", str(source), "--out", str(tmp_path / "out"), "--clips", "1", "--size", "64x48", "--json"]
+    arguments = ["run", str(source), "--out", str(tmp_path / "out"), "--clips", "2", "--size", "64x48", "--json"]
     assert main(arguments) == 0
     first = json.loads(capsys.readouterr().out)
     assert main(arguments) == 0

@@ -53,4 +53,5 @@ def test_the_record_lies_as_its_docstring_says():
     assert (rows[:, 12] + rows[:, 13].astype(int) * 256 == fields["object_id"]).all()
     assert (rows[:, 14] + rows[:, 15].astype(int) * 256 == fields["last_seen"]).all()
     codes = morton.encode(fields["xyz"] >> 2)
-    assert (np.sort(codes)[morton.stratified_order(len(codes))] == codes).all()
+    ascending = np.sort(codes)
+    assert (ascending[morton.stratified_order(ascending)] == codes).all()

@@ -115,14 +115,26 @@ def test_a_recorder_forgets_at_each_start_and_leaves_repeats_out():
         recorder.trajectory()
 
 
-def test_every_prefix_of_the_stratified_order_is_spread_evenly():
-    for count in (1, 2, 3, 100, 1000, 4096):
-        order = morton.stratified_order(count)
-        assert sorted(order) == list(range(count))
-        for prefix in (4, 16, 64):
-            if count >= 8 * prefix:
-                gaps = np.diff(np.sort(order[:prefix]))
-                assert gaps.max() <= 2.1 * count / prefix
+@given(st.sets(st.integers(0, 64**3 - 1), min_size=1, max_size=300))
+def test_the_stratified_order_has_one_point_for_every_cell_first(codes):
+    ascending = np.array(sorted(codes), np.uint32)
+    order = morton.stratified_order(ascending)
+    assert sorted(order) == list(range(len(codes)))
+    counts = morton.cell_counts(ascending[order])
+    for level in range(7):
+        cells = ascending >> (3 * level)
+        first = cells[order[: counts[level]]]
+        assert len(np.unique(first)) == len(first) == len(np.unique(cells))
+
+
+def test_a_prefix_of_a_wall_is_a_grid():
+    wall = np.stack(np.meshgrid([20], np.arange(64), np.arange(64), indexing="ij"), axis=-1).reshape(-1, 3)
+    codes = np.sort(morton.encode(wall))
+    order = morton.stratified_order(codes)
+    assert morton.cell_counts(codes).tolist() == [4096, 1024, 256, 64, 16, 4, 1]
+    by_code = {int(code): voxel for code, voxel in zip(morton.encode(wall), wall, strict=True)}
+    quarter = np.array([by_code[int(code)] for code in codes[order[:1024]]])
+    assert (quarter[:, 1:] % 2 == 0).all()
 
 
 def test_morton_codes_are_a_bijection_that_interleaves():

@@ -51,3 +51,25 @@ def test_chunk_space_is_quarter_voxels(engine):
     affine = engine.convention.client_from_chunk(0.08)
     found = affine @ np.array([4 * 10.0, 4 * 20.0, 4 * 30.0, 1.0])
     np.testing.assert_allclose(found, engine.convention.points_from_world([0.8, 1.6, 2.4]))
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_a_motion_moves_engine_points_as_it_moves_world_points(engine):
+    """p_to = T p in the world is R'p' + t' in the engine's axes and units, whatever the engine."""
+    convention = engine.convention
+    motion = se3.look_at((0.4, -1.0, 2.0), (-2, 0.5, 7))
+    translation, quaternion = convention.motion_from_world(motion)
+    points_world = np.random.default_rng(1).normal(size=(20, 3))
+    moved = convention.points_from_world(points_world) @ se3.rotation_from_quaternion(quaternion).T + translation
+    np.testing.assert_allclose(moved, convention.points_from_world(se3.transform(motion, points_world)), atol=1e-9)
+    np.testing.assert_allclose(convention.world_motion(translation, quaternion), motion, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_directions_have_no_units(engine):
+    convention = engine.convention
+    direction = np.array([0.3, 0.9, -0.1])
+    there = convention.directions_from_world(direction)
+    np.testing.assert_allclose(np.linalg.norm(there), np.linalg.norm(direction))
+    np.testing.assert_allclose(convention.world_from_directions(there), direction)
+    np.testing.assert_allclose(there * convention.units_per_metre, convention.points_from_world(direction))

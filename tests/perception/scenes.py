@@ -1,4 +1,4 @@
-"""Photographs of places with known geometry, ray-cast in closed form, with what makes places readable: boards, panels, colours."""
+"""Photographs of places of known geometry, ray-cast in closed form, with what makes places readable: boards, panels, colours."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ from spatia_bridge.geometry.camera import Camera, Intrinsics
 
 CAMERA_HEIGHT_M = 1.5
 WIDTH, HEIGHT = 480, 272
+FINE = 3  # rays a pixel's side: photographs have no stairs along their edges
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ def held(pitch_deg: float = 0.0, roll_deg: float = 0.0, yaw_deg: float = 0.0) ->
 
 
 def _shoot(rotation: np.ndarray, focal_px: float):
-    k = Intrinsics(focal_px, focal_px, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
+    """Rays (3 H, 3 W, 3): nine a pixel, the middle one through its centre."""
+    k = Intrinsics(focal_px, focal_px, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT).resized(FINE * WIDTH, FINE * HEIGHT)
     rays = Camera(k, np.eye(4)).rays().astype(np.float64) @ rotation.T
     return k, np.where(np.abs(rays) < 1e-9, 1e-9, rays)
 
@@ -39,7 +41,7 @@ def _lines(a: np.ndarray, period: float, width: float) -> np.ndarray:
 
 
 def room(pitch_deg=0.0, roll_deg=0.0, yaw_deg=0.0, *, half_width=2.5, back=6.0, ceiling=1.2, thing=False) -> Photo:
-    """A room with brown boards, pale panelled walls, a white ceiling; with `thing`, a dark block (1 m wide, 0.8 m high) at z = 4 m."""
+    """A room: brown boards, pale panelled walls, a white ceiling. A `thing` is a dark block at z = 4 m, 1 m wide, 0.8 m high."""
     rotation = held(pitch_deg, roll_deg, yaw_deg)
     k, rays = _shoot(rotation, 0.75 * WIDTH)
     low, high = np.array([-half_width, -ceiling, -3.0]), np.array([half_width, CAMERA_HEIGHT_M, back])
@@ -85,6 +87,8 @@ def street(pitch_deg=0.0, yaw_deg=8.0) -> Photo:
 
 
 def _photo(colour, k, t, ground, sky, rotation) -> Photo:
-    noise = np.random.default_rng(5).normal(0, 2.5, colour.shape)
-    picture = np.clip(colour + noise, 0, 255).astype(np.uint8)
-    return Photo(picture, k, t.astype(np.float32), ground, sky, rotation[1])
+    mean = colour.reshape(HEIGHT, FINE, WIDTH, FINE, 3).mean(axis=(1, 3))
+    noise = np.random.default_rng(5).normal(0, 2.5, mean.shape)
+    picture = np.clip(mean + noise, 0, 255).astype(np.uint8)
+    t, ground, sky = (plane[FINE // 2 :: FINE, FINE // 2 :: FINE] for plane in (t, ground, sky))
+    return Photo(picture, k.resized(WIDTH, HEIGHT), t.astype(np.float32), ground, sky, rotation[1])

@@ -19,10 +19,10 @@ COARSE_STEP = np.radians(3.0)
 COARSE_SEGMENTS = 250
 STARTS = 6
 FINEST_STEP = np.radians(0.1)
-PITCH_SPREAD, ROLL_SPREAD = np.radians(18.0), np.radians(5.0)  # of photographers
+PITCH_SPREAD, ROLL_SPREAD = np.radians(18.0), np.radians(4.0)  # of photographers
 PRIOR_WEIGHT = 0.03
 MIN_SEGMENTS = 8
-MIN_EXPLAINED = 0.35  # of the segments' length; scattered lines reach 0.2
+MIN_EXPLAINED = 0.12, 1.6  # a + b / √segments of their weight; the best frame of scattered segments explains a little less
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ def find_frame(segments: Segments) -> Frame:
     score, angles = max(((_score(segments, angles, np.radians(1.5)), angles) for angles in refined), key=lambda pair: pair[0])
     frame = _frame(angles)
     explained = float(_votes(segments, angles, np.radians(2.0)).max(axis=0) @ segments.weight / segments.weight.sum())
-    if explained < MIN_EXPLAINED or score <= 0:
+    if explained < MIN_EXPLAINED[0] + MIN_EXPLAINED[1] / np.sqrt(len(segments)) or score <= 0:
         return Frame(np.eye(3), 0.0, explained, False)
     return Frame(frame.level_from_camera, frame.yaw, explained, True)
 

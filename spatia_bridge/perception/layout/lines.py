@@ -12,6 +12,8 @@ from spatia_bridge.geometry.camera import Intrinsics
 Floats = npt.NDArray[np.float64]
 
 MIN_SIDE_PX = 32  # of a picture in which lines mean anything
+DETECTION_SIDE_PX = 1248
+MAX_ZOOM = 1.5  # more turns the stairs of a picture without anti-aliasing into lines
 MIN_LENGTH_OF_DIAGONAL = 0.02
 MAX_SEGMENTS = 500
 NEAR = 0.25  # on the plane z = 1: some 14 degrees
@@ -54,13 +56,17 @@ class Segments:
 def find_segments(colour: ColourImage, intrinsics: Intrinsics) -> Segments:
     """The longest segments of a picture uint8 (H, W, 3) (LSD: von Gioi et al., PAMI 2010); none in a tiny picture."""
     height, width = colour.shape[:2]
-    found = np.zeros((0, 4))
+    found, zoom = np.zeros((0, 4)), min(DETECTION_SIDE_PX / max(height, width), MAX_ZOOM)
     if min(height, width) >= MIN_SIDE_PX:
-        lines = cv2.createLineSegmentDetector().detect(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY))[0]
+        # the detector sees other lines at another size, so it gets one size
+        way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+        grey = cv2.resize(cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY), None, fx=zoom, fy=zoom, interpolation=way)
+        lines = cv2.createLineSegmentDetector().detect(grey)[0]
         found = found if lines is None else np.asarray(lines, np.float64).reshape(-1, 4)
-    # OpenCV's pixel centres are whole numbers, ours lie half a pixel further
+        zoom_x, zoom_y = grey.shape[1] / width, grey.shape[0] / height
+        found = (found + 0.5) / [zoom_x, zoom_y, zoom_x, zoom_y]  # OpenCV's pixel centres are whole numbers
     scale, centre = np.array([intrinsics.fx, intrinsics.fy]), np.array([intrinsics.cx, intrinsics.cy])
-    start, end = (found[:, :2] + 0.5 - centre) / scale, (found[:, 2:] + 0.5 - centre) / scale
+    start, end = (found[:, :2] - centre) / scale, (found[:, 2:] - centre) / scale
     length = np.linalg.norm(end - start, axis=1)
     least = MIN_LENGTH_OF_DIAGONAL * float(np.hypot(width / intrinsics.fx, height / intrinsics.fy))
     # ties are broken by place, so that the order does not depend on the detector's

@@ -56,7 +56,7 @@ def with_openings(layout: Layout, segments: Segments, frame: Frame, seen: tuple[
     Args:
         seen: the picture's first and last column on the plane z = 1.
     """
-    walls, lintels, done = layout.walls, [], 0
+    walls, lintels = layout.walls, list[Lintel]()
     for deep in layout.walls:
         index = walls.index(deep) if deep in walls else -1
         for step in (-1, 1) if index >= 0 else ():
@@ -69,10 +69,10 @@ def with_openings(layout: Layout, segments: Segments, frame: Frame, seen: tuple[
             lines = LevelLines(segments, frame, 1 - deep.facing)
             found = _lintel(deep, near, layout.facings[deep.facing], lines, (max(bounds[0], seen[0]), min(bounds[1], seen[1])))
             if found is not None:
-                walls, done = _opened(walls, deep, near, beyond if goes_on else None, found), done + 1
+                walls = _opened(walls, deep, near, beyond if goes_on else None, found)
                 lintels.append(found)
                 break
-    moved = with_corners(walls, layout.facings, MEETING * (seen[1] - seen[0])) if done else walls
+    moved = with_corners(walls, layout.facings, MEETING * (seen[1] - seen[0])) if lintels else walls
     return replace(layout, walls=moved, lintels=tuple(lintels))
 
 

@@ -1,0 +1,164 @@
+"""Projection: our renderer, with footprints, against Open3D's own, one pixel a point; the twins; growth with the points.
+
+    python benchmarks/projection.py [--quick]
+
+All on CPU, in one process, on one synthetic hall (benchmarks/scenes.py) of about 2.5 million points at 832×480; `--quick` takes
+a million and fewer runs. Open3D gets the same points and camera through `t.geometry.PointCloud.project_to_rgbd_image`, its
+fastest way to colour and depth on CPU; its pixel centres lie at whole numbers, so its principal point is smaller by half a pixel.
+The two run in turns, so that both see the same load of the machine, with a pause before each, so that no thread of the other still
+spins; medians are compared. Growth: the same hall and camera with ten times the points, by voxels √10 smaller. The physical limit
+is to read every record that is drawn once and to write every pixel once, at the bandwidth of a large copy in the same run. The
+last line is JSON.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import scenes
+from spatia_bridge.generation.base import CancelToken, ClipRequest
+from spatia_bridge.generation.reproject import Reproject
+from spatia_bridge.geometry import se3
+from spatia_bridge.geometry.camera import Camera, Intrinsics
+from spatia_bridge.memory.record import RECORD
+from spatia_bridge.memory.snapshot import Snapshot
+from spatia_bridge.render.cpu_renderer import CpuRenderer
+from spatia_bridge.render.cull import ChunkTable, select
+from spatia_bridge.render.numpy_renderer import NumpyRenderer
+
+WIDTH, HEIGHT = 832, 480
+VOXEL_M = 0.0126
+PAUSE_SECS = 0.25  # OpenMP's threads spin for 0.2 s after their work
+PIXEL_BYTES = 3 + 4 + 1 + 1  # colour, depth, coverage, confidence
+Job = Callable[[], object]
+
+
+def camera_at(fraction: float) -> Camera:
+    """A walk through the hall; the benchmark's one view is its start."""
+    eye = np.array((-2.0, -1.6, 0.6)) + fraction * np.array((1.5, 0.0, 2.5))
+    return Camera(
+        Intrinsics.from_vertical_fov(np.radians(60), WIDTH, HEIGHT), se3.look_at(eye, eye + np.array((0.47, 0.06, 0.87)))
+    )
+
+
+def medians_ms(jobs: list[Job], runs: int) -> list[float]:
+    """The jobs in turns, after one run of each to warm up, each after a pause."""
+    times: list[list[float]] = [[] for _ in jobs]
+    for turn in range(runs + 1):
+        for job, spent in zip(jobs, times, strict=True):
+            time.sleep(PAUSE_SECS)
+            start = time.perf_counter()
+            job()
+            if turn:
+                spent.append(time.perf_counter() - start)
+    return [1e3 * statistics.median(spent) for spent in times]
+
+
+def open3d_job(base: Snapshot, camera: Camera) -> Job:
+    """Open3D's projection of the snapshot's points."""
+    import open3d as o3d
+
+    points = np.concatenate([chunk.points_world(base.voxel_size_m) for chunk in base.chunks.values()]).astype(np.float32)
+    colours = np.concatenate([chunk.records["rgb"] for chunk in base.chunks.values()]).astype(np.float32) / 255
+    cloud = o3d.t.geometry.PointCloud(o3d.core.Tensor(points))
+    cloud.point.colors = o3d.core.Tensor(colours)
+    k = camera.intrinsics
+    intrinsics = o3d.core.Tensor([[k.fx, 0, k.cx - 0.5], [0, k.fy, k.cy - 0.5], [0, 0, 1.0]])
+    extrinsics = o3d.core.Tensor(camera.camera_from_world)
+    return lambda: cloud.project_to_rgbd_image(k.width, k.height, intrinsics, extrinsics, depth_scale=1.0, depth_max=100.0)
+
+
+def bandwidth_bytes_per_sec(megabytes: int) -> float:
+    """Of a copy: bytes read and written, over the best of a few runs."""
+    source = np.ones(megabytes << 17)
+    target = np.empty_like(source)
+    best = min(_seconds(lambda: np.copyto(target, source)) for _ in range(5))
+    return 2 * source.nbytes / best
+
+
+def _seconds(job: Job) -> float:
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+def difference(base: Snapshot, camera: Camera) -> dict[str, int | float]:
+    """How far the twins are apart: colour in steps of 255, depth in metres, coverage in pixels."""
+    fast, plain = CpuRenderer().render(base, camera), NumpyRenderer().render(base, camera)
+    colour = np.abs(fast.colour.astype(int) - plain.colour).max()
+    return {
+        "twin_max_abs_diff_colour": int(colour),
+        "twin_max_abs_diff_depth_m": float(np.abs(fast.depth_m - plain.depth_m).max()),
+        "twin_coverage_differs_px": int((fast.coverage != plain.coverage).sum()),
+    }
+
+
+def reproject_fps(base: Snapshot, frames: int) -> float:
+    """Frames a second of the generator along a walk: projection, hole filling and all."""
+    cameras = [camera_at(i / frames) for i in range(frames + 1)]
+    video = CpuRenderer().project(base, cameras)
+    events = Reproject().generate(ClipRequest(video), CancelToken())
+    next(events)
+    start = time.perf_counter()
+    for _ in events:
+        pass
+    return frames / (time.perf_counter() - start)
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    voxel, runs = (0.02, 5) if quick else (VOXEL_M, 21)
+    camera, renderer = camera_at(0), CpuRenderer()
+    base = scenes.snapshot(scenes.room(), voxel)
+    print(f"a hall of {base.points:,} points in {len(base.chunks)} chunks, {WIDTH}×{HEIGHT}")
+    theirs, ours = medians_ms([open3d_job(base, camera), lambda: renderer.render(base, camera)], runs)
+    taken = int(select(ChunkTable.of(base), camera).takes.sum())
+    print(f"Open3D {theirs:.1f} ms (a pixel a point), ours {ours:.1f} ms (closed surfaces): {theirs / ours:.1f} times as fast")
+    twins = difference(base, camera)
+    print(f"twins differ by {twins}")
+    bandwidth = bandwidth_bytes_per_sec(64 if quick else 256)
+    limit = 1e3 * (taken * RECORD.itemsize + WIDTH * HEIGHT * PIXEL_BYTES) / bandwidth
+    print(
+        f"limit {limit:.2f} ms: {taken:,} records and the pixels at {bandwidth / 1e9:.1f} GB/s; we take {ours / limit:.1f} of it"
+    )
+    fps = reproject_fps(base, 8 if quick else 40)
+    print(f"reproject {fps:.1f} frames/s")
+    dense = scenes.snapshot(scenes.room(), voxel / np.sqrt(10))
+    before, after = medians_ms([lambda: renderer.render(base, camera), lambda: renderer.render(dense, camera)], runs)
+    print(f"{dense.points:,} points in {len(dense.chunks)} chunks: {after:.1f} ms, {after / before:.2f} times {before:.1f} ms")
+    return {
+        "open3d_speedup": round(theirs / ours, 2),
+        "twin_max_abs_diff": max(twins["twin_max_abs_diff_colour"], twins["twin_max_abs_diff_depth_m"]),
+        **twins,
+        "cost_ratio_10x_points": round(after / before, 3),
+        "ms": round(ours, 2),
+        "open3d_ms": round(theirs, 2),
+        "ms_10x_points": round(after, 2),
+        "points": base.points,
+        "points_10x": dense.points,
+        "points_drawn": taken,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "limit_ms": round(limit, 3),
+        "over_limit": round(ours / limit, 2),
+        "reproject_fps_832x480": round(fps, 1),
+        "quick": quick,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a million points, fewer runs")
+    print(json.dumps(measure(parser.parse_args().quick)))
+
+
+if __name__ == "__main__":
+    main()
