@@ -5,7 +5,7 @@
 All on CPU, in one process, on one synthetic hall (benchmarks/scenes.py) of about 2.5 million points at 832×480; `--quick` takes
 a million and fewer runs. Open3D gets the same points and camera through `t.geometry.PointCloud.project_to_rgbd_image`, its
 fastest way to colour and depth on CPU; its pixel centres lie at whole numbers, so its principal point is smaller by half a pixel.
-The two run in turns, so that both see the same load of the machine, with a pause before each, so that no thread of the other still
+The two run in turns, so that both see the same load of the machine, with a pause before each, so that no other thread still
 spins; medians are compared. Growth: the same hall and camera with ten times the points, by voxels √10 smaller. The physical limit
 is to read every record that is drawn once and to write every pixel once, at the bandwidth of a large copy in the same run. The
 last line is JSON.

@@ -25,10 +25,19 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """Frames of one walk, black but with exact depth."""
+    """Frames of one walk with exact depth, and how to use them.
+
+    Attributes:
+        clip: frames a clip.
+        stride: every so many frames one may become a reference.
+        first: how far into the walk the first new clip begins, 0 … 1.
+    """
 
     name: str
     frames: tuple[RgbdFrame, ...]
+    clip: int = 25
+    stride: int = 4
+    first: float = 0.3
 
 
 def level_walk(map_name: str, frames: int, size: tuple[int, int], seed: int, radius_m: float = 40.0) -> Walk:

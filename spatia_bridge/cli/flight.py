@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 from spatia_bridge.cli.progress import Reporter, Stage
 from spatia_bridge.client import BridgeClient
-from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import RgbdFrame
-from spatia_bridge.geometry.trajectory import Trajectory
+from spatia_bridge.geometry.trajectory import Trajectory, trajectory_of
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.events import Stage as JobStage
 
@@ -25,17 +24,20 @@ class FlightPlan:
     """What to fly.
 
     Attributes:
-        views: recorded, in the order of time; their poses are the path.
+        views: recorded, in the order of time.
         seeds: the numbers of the views that memory begins with.
+        path: of the camera, on the views' clock.
         size: of the frames in pixels.
+        prompts: one, or one a clip (the last one serves the clips that are left).
     """
 
     views: Sequence[RgbdFrame]
     seeds: Sequence[int]
+    path: Trajectory
     clips: int
     generator: str
     size: tuple[int, int]
-    prompt: str = ""
+    prompts: tuple[str, ...] = ("",)
     seed: int = 0
 
 
@@ -59,21 +61,12 @@ class Flight:
     mirrored_points: int = 0
 
 
-def trajectory_of_views(views: Sequence[RgbdFrame]) -> Trajectory:
-    """The path that the views were recorded along.
-
-    Raises:
-        InvalidInputError: fewer than two views, or times that do not increase.
-    """
-    if len(views) < 2:
-        raise InvalidInputError(f"the capture has {len(views)} view", "record a path of two views or more")
-    return Trajectory(tuple(view.camera for view in views), tuple(view.time_secs for view in views))
-
-
 class _Watch:
     """Listens to a job: its revisions, and the seconds that each clip spends in each stage."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, clips: int) -> None:
+        self.clips = clips  # in all jobs
+        self.done = 0  # in the jobs before this one
         self.revisions: list[msg.Revision] = []
         self.seconds: dict[int, dict[str, float]] = {}  # by take
         self._stage = stage
@@ -97,9 +90,10 @@ class _Watch:
         within = 0.9 * now.done / now.total if now.stage is JobStage.GENERATING and now.total else 0.0
         if now.stage is JobStage.UPDATING:
             within = 0.9
-        fraction = (max(now.clip - 1, 0) + within) / max(now.clips, 1)
-        remaining = now.remaining_secs if now.remaining_secs >= 0 else None
-        self._stage.update(fraction, f"clip {now.clip} of {now.clips}, {now.stage.value if now.stage else ''}", remaining)
+        clip = self.done + now.clip
+        fraction = (max(clip - 1, 0) + within) / max(self.clips, 1)
+        remaining = now.remaining_secs if now.remaining_secs >= 0 and self.clips == now.clips else None
+        self._stage.update(fraction, f"clip {clip} of {self.clips}, {now.stage.value if now.stage else ''}", remaining)
 
 
 async def fly(address: str, session: str, plan: FlightPlan, reporter: Reporter) -> Flight:
@@ -108,7 +102,6 @@ async def fly(address: str, session: str, plan: FlightPlan, reporter: Reporter) 
     Raises:
         Whatever the server answers. When the caller is cancelled, so is the job.
     """
-    trajectory = trajectory_of_views(plan.views)
     async with await BridgeClient.connect(address, session, name="spatia-bridge run") as client:
         with reporter.stage("seed memory") as stage:
             stage.update(0.0, f"{len(plan.seeds)} views")
@@ -116,7 +109,7 @@ async def fly(address: str, session: str, plan: FlightPlan, reporter: Reporter) 
             stage.result = f"{len(plan.seeds)} of {len(plan.views)} views → {client.revision.points:,} points"
         flight = Flight(revisions=[client.revision])
         with reporter.stage("generate and update") as stage:
-            watch = await _generate(client, plan, trajectory, stage)
+            watch = await _generate(client, plan, stage)
             flight.revisions += watch.revisions
             stage.result = f"{plan.clips} clip{'s' * (plan.clips > 1)} → {client.revision.points:,} points"
         with reporter.stage("fetch") as stage:
@@ -124,20 +117,24 @@ async def fly(address: str, session: str, plan: FlightPlan, reporter: Reporter) 
         return flight
 
 
-async def _generate(client: BridgeClient, plan: FlightPlan, trajectory: Trajectory, stage: Stage) -> _Watch:
-    watch = _Watch(stage)
+async def _generate(client: BridgeClient, plan: FlightPlan, stage: Stage) -> _Watch:
+    """One job for all clips; or, where the prompt changes, one for each prompt."""
+    legs = _legs(client, plan)
+    watch = _Watch(stage, sum(clips for _, clips, _ in legs))
     listening = asyncio.create_task(watch.listen(client))
     try:
-        job = await client.generate(
-            plan.prompt,
-            seed=plan.seed,
-            generator=plan.generator,
-            trajectory=trajectory,
-            clips=plan.clips,
-            auto_accept=True,
-            size=plan.size,
-        )
-        await client.wait_job(job)
+        for prompt, clips, trajectory in legs:
+            job = await client.generate(
+                prompt,
+                seed=plan.seed + watch.done,
+                generator=plan.generator,
+                trajectory=trajectory,
+                clips=clips,
+                auto_accept=True,
+                size=plan.size,
+            )
+            await client.wait_job(job)
+            watch.done += clips
     except asyncio.CancelledError:
         with contextlib.suppress(Exception):
             await asyncio.wait_for(client.cancel(), CANCEL_SECS)
@@ -146,6 +143,18 @@ async def _generate(client: BridgeClient, plan: FlightPlan, trajectory: Trajecto
         listening.cancel()
         await asyncio.wait([listening])
     return watch
+
+
+def _legs(client: BridgeClient, plan: FlightPlan) -> list[tuple[str, int, Trajectory]]:
+    """Prompt, clips and path of each job."""
+    if len(plan.prompts) == 1:
+        return [(plan.prompts[0], plan.clips, plan.path)]
+    shapes = {info.name: info for info in client.welcome.generators}
+    shape = shapes.get(plan.generator) or client.welcome.generators[0]
+    intrinsics = plan.path.cameras[0].intrinsics
+    clips = plan.path.clips(shape.fps, shape.new_frames, intrinsics, plan.clips)
+    prompts = [plan.prompts[min(number, len(plan.prompts) - 1)] for number in range(len(clips))]
+    return [(prompt, 1, trajectory_of(cameras, shape.fps)) for prompt, cameras in zip(prompts, clips, strict=True)]
 
 
 async def _fetch(client: BridgeClient, watch: _Watch, flight: Flight, stage: Stage) -> None:

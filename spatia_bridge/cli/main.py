@@ -59,7 +59,11 @@ def _add_run(commands: "Commands") -> None:
         description="Seeds a session with a few recorded views, generates clips along the recorded camera path through a real "
         "server on the loopback, accepts each, and writes what came of it to a folder.",
     )
-    run.add_argument("source", metavar="SOURCE", help="`sample`, or a folder with a capture (capture.json and its pictures)")
+    run.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="`sample`, a folder with a capture (capture.json), or one with a photo and a path (img.jpg, w2c.txt)",
+    )
     run.add_argument("--out", required=True, metavar="DIR", help="folder to write to; files of an earlier run are replaced")
     run.add_argument("--clips", type=_positive, default=6, metavar="N", help="spread the path over so many clips (default: 6)")
     run.add_argument("--generator", default="reproject", metavar="NAME", help="which generator (default: reproject)")

@@ -61,6 +61,11 @@ class Shots(Sequence[Shot]):
     def path(self) -> list[Camera]:
         return [place.camera for place in self._places]
 
+    @property
+    def first_memory(self) -> Snapshot:
+        """What the first clip was made from."""
+        return self._base(self._flight.clips[0].take.base_revision)
+
     def __len__(self) -> int:
         return len(self._places)
 
@@ -92,15 +97,19 @@ class Shots(Sequence[Shot]):
 
     def _frame_of_views(self) -> npt.NDArray[np.float64]:
         """At which frame, and between which, each recorded view lies: the path is spread evenly over the frames."""
-        times = np.array([view.time_secs for view in self._plan.views])
-        return np.asarray((times - times[0]) / (times[-1] - times[0]) * (len(self) - 1))
+        times, path = np.array([view.time_secs for view in self._plan.views]), self._plan.path
+        return np.asarray((times - path.times_secs[0]) / path.duration_secs * (len(self) - 1))
 
-    def _truth(self, number: int) -> ColourImage:
-        """The view recorded nearest in time."""
+    def _truth(self, number: int) -> ColourImage | None:
+        """The view recorded nearest in time; None where the path was not recorded."""
+        if len(self._plan.views) < 2:
+            return None
         return self._plan.views[int(np.argmin(np.abs(self._frame_of_views() - number)))].colour
 
     def near_views(self, wanted: int) -> list[int]:
         """The frames nearest to so many recorded views, which lie evenly along the path."""
+        if len(self._plan.views) < 2:
+            return pick_evenly(len(self), wanted)
         places = self._frame_of_views()
         return sorted({round(float(places[view])) for view in pick_evenly(len(places), wanted)})
 
@@ -152,7 +161,9 @@ def measure(plan: FlightPlan, flight: Flight, shots: Shots, head: Snapshot, rend
     """The part of the report that says how well memory held: the view that returns, and the recorded views not seeded with."""
     returning = report.returning_view(shots.path, shots.frame(0), shots.frame(len(shots) - 1))
     unseen = [view for number, view in enumerate(plan.views) if number not in set(plan.seeds)]
+    first = plan.views[plan.seeds[0]]
     return {
+        "first_view": report.recorded_views([first], lambda camera: renderer.render(shots.first_memory, camera)),
         "returning_view": returning if len(flight.clips) > 1 else None,  # one clip is made from one memory: no test of it
         "recorded_views_not_seeded": report.recorded_views(unseen, lambda camera: renderer.render(head, camera)),
     }
@@ -178,7 +189,7 @@ def describe(plan: FlightPlan, flight: Flight, shots: Shots) -> dict[str, Any]:
     ]
     return {
         "generator": flight.clips[0].take.generator,
-        "prompt": plan.prompt,
+        "prompts": list(plan.prompts),
         "seed": plan.seed,
         "size": list(plan.size),
         "fps": flight.clips[0].take.fps,

@@ -15,16 +15,14 @@ from spatia_bridge.cli import outputs
 from spatia_bridge.cli.export import save_export
 from spatia_bridge.cli.flight import Flight, FlightPlan, fly
 from spatia_bridge.cli.progress import Reporter, seconds_text
+from spatia_bridge.cli.sources import SAMPLE, Source, load_source
 from spatia_bridge.client import SessionsClient
 from spatia_bridge.errors import NotFoundError
 from spatia_bridge.evaluation import report
 from spatia_bridge.export import atomic_file
 from spatia_bridge.geometry.conventions import Engine
-from spatia_bridge.samples import DEFAULT_SAMPLE, sample_path
-from spatia_bridge.samples.capture import Capture, load_capture
 from spatia_bridge.session.host import SessionHost
 
-SAMPLE = "sample"
 SESSIONS = "sessions"  # the library within --out
 
 
@@ -34,12 +32,15 @@ def run(args: argparse.Namespace) -> None:
     reporter = Reporter()
     out = Path(args.out)
     check_generator(args.generator, find_generators())
-    with reporter.stage("load capture") as stage:
-        capture = load_capture(_folder(args.source))
-        plan = _plan(args, capture)
-        k = capture.frames[0].camera.intrinsics
-        stage.result = f"{capture.name or args.source}: {len(capture.frames)} views of {k.width}×{k.height}"
-    summary = asyncio.run(_run(out, _session_id(args.source), plan, capture, reporter))
+    with reporter.stage("load") as stage:
+        source = load_source(args.source, args.views, args.size)
+        prompts = (args.prompt,) if args.prompt else source.prompts
+        plan = FlightPlan(source.views, source.seeds, source.path, args.clips, args.generator, source.size, prompts, args.seed)
+        k = source.views[0].camera.intrinsics
+        stage.result = f"{source.name}: {len(source.views)} view{'s' * (len(source.views) > 1)} of {k.width}×{k.height}"
+    for warning in source.warnings:
+        print(f"assumed: {warning}", file=sys.stderr)
+    summary = asyncio.run(_run(out, _session_id(args.source), plan, source, reporter))
     summary["seconds"] = {**reporter.seconds, "total": time.monotonic() - began}
     text = report.to_json(summary)
     with atomic_file(out / outputs.REPORT) as temporary:
@@ -49,38 +50,20 @@ def run(args: argparse.Namespace) -> None:
         print(text, end="")
 
 
-def _folder(source: str) -> Path:
-    """Raises NotFoundError: there is no such folder."""
-    folder = sample_path(DEFAULT_SAMPLE) if source == SAMPLE else Path(source)
-    if not folder.is_dir():
-        raise NotFoundError(f"there is no folder {source}", f"give a folder that holds a capture, or the word {SAMPLE!r}")
-    return folder
-
-
-def _plan(args: argparse.Namespace, capture: Capture) -> FlightPlan:
-    """Seeds lie evenly along the path; the last view is left out, since a closed path ends where it began."""
-    k = capture.frames[0].camera.intrinsics
-    views = len(capture.frames)
-    count = min(args.views, views)
-    seeds = tuple(number * views // count for number in range(count))
-    size = args.size or (k.width, k.height)
-    return FlightPlan(capture.frames, seeds, args.clips, args.generator, size, args.prompt, args.seed)
-
-
 def _session_id(source: str) -> str:
     """A session's id from the name of its source."""
     name = re.sub(r"[^a-z0-9_-]+", "-", Path(source).resolve().name.lower() if source != SAMPLE else SAMPLE)
     return name.strip("-_")[:64] or "run"
 
 
-async def _run(out: Path, session: str, plan: FlightPlan, capture: Capture, reporter: Reporter) -> dict[str, Any]:
+async def _run(out: Path, session: str, plan: FlightPlan, source: Source, reporter: Reporter) -> dict[str, Any]:
     host = build_host(out / SESSIONS, plan.generator)
     async with serving(host, "127.0.0.1:0") as server:
         with contextlib.suppress(NotFoundError):
             await host.delete(session)  # of an earlier run into this folder
         address = f"127.0.0.1:{server.port}"
         flight = await fly(address, session, plan, reporter)
-        summary = await _write(out, session, host, plan, flight, capture, reporter)
+        summary = await _write(out, session, host, plan, flight, source, reporter)
         with reporter.stage("points") as stage:
             async with SessionsClient(address) as client:
                 await save_export(client, session, "ply", Engine.OPENCV, out / outputs.POINTS, stage)
@@ -90,7 +73,7 @@ async def _run(out: Path, session: str, plan: FlightPlan, capture: Capture, repo
 
 
 async def _write(
-    out: Path, session: str, host: SessionHost, plan: FlightPlan, flight: Flight, capture: Capture, reporter: Reporter
+    out: Path, session: str, host: SessionHost, plan: FlightPlan, flight: Flight, source: Source, reporter: Reporter
 ) -> dict[str, Any]:
     memory = (await host.open(session)).memory
     head, renderer = memory.snapshot(), make_renderer()
@@ -104,14 +87,14 @@ async def _write(
             stage.result = _held(measured)
         with reporter.stage("contact sheet") as stage:
             made = f"{len(shots)} frames in {plan.clips} clip{'s' * (plan.clips > 1)}"
-            title = f"{capture.name or session}  ·  {plan.generator}  ·  {made}"
+            title = f"{source.name or session}  ·  {plan.generator}  ·  {made}"
             await asyncio.to_thread(outputs.save_sheet, out, shots, title, _notes(plan, flight, measured), stage)
         outputs.save_path(out, shots.path, flight.clips[0].take.fps)
     finally:
         stop.set()
     return {
         "format": report.FORMAT_VERSION,
-        "source": {"name": capture.name, "licence": capture.licence, "views": len(capture.frames)},
+        "source": {"name": source.name, "licence": source.licence, "views": len(source.views), "assumed": list(source.warnings)},
         **outputs.describe(plan, flight, shots),
         "memory": {"points": head.points, "chunks": len(head.chunks), "voxel_size_m": head.voxel_size_m},
         **measured,
@@ -127,6 +110,8 @@ def _held(measured: dict[str, Any]) -> str:
     if returning is not None:
         alike = f"{returning['psnr_db']:.1f} dB, SSIM {returning['ssim']:.3f} to the first frame"
         lines.append(f"back at the start: {'the first frame, bit for bit' if returning['equal'] else alike}")
+    first = measured["first_view"]
+    lines.append(f"the first view onto itself: {first['psnr_db']:.1f} dB where covered, coverage {first['coverage']:.3f}")
     if recorded["views"]:
         lines.append(f"{recorded['views']} unseeded views: {recorded['psnr_db']:.1f} dB, SSIM {recorded['ssim']:.3f}")
     return "; ".join(lines)
@@ -135,6 +120,8 @@ def _held(measured: dict[str, Any]) -> str:
 def _notes(plan: FlightPlan, flight: Flight, measured: dict[str, Any]) -> list[str]:
     before, after = flight.revisions[0].points, flight.revisions[-1].points
     seeded = f"Memory was seeded with {len(plan.seeds)} of {len(plan.views)} recorded views"
+    if len(plan.views) == 1:
+        seeded = "Memory was seeded with one picture, its depth estimated,"
     return [
         f"{seeded} and grew from {before:,} to {after:,} points in {flight.revisions[-1].number} revisions.",
         f"How well it holds: {_held(measured)}.",

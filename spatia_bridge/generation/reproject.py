@@ -20,6 +20,8 @@ from spatia_bridge.generation.structure.warp import warp
 VIEWS = 5  # projections that the structure is found in, spread over the clip
 MAX_REFERENCES = 4  # the best of those given
 THREADS = 2
+SMOOTH_CONFIDENCE = 0.2  # at most
+FOG_CONFIDENCE = 0.1  # of smooth filling so far from what is known that its depth would be a wall of fog in memory
 
 
 class Reproject:
@@ -69,5 +71,9 @@ def _frame(number: int, projection: Projection, references: tuple[View, ...], pa
     warp(references, projection.camera, filled, colour, depth_m, confidence)
     if palette is not None:
         palette.paint(projection.camera, filled, colour, depth_m, confidence)
-    colour, depth_m, smooth = fill(colour, depth_m, filled)
-    return GeneratedFrame(number, colour, depth_m, None, np.where(filled, confidence, smooth).astype(np.float32, copy=False))
+    if not filled.all():
+        colour, depth_m, smooth = fill(colour, depth_m, filled)
+        if palette is not None:
+            depth_m = np.where(filled | (smooth >= FOG_CONFIDENCE), depth_m, np.float32(0))
+        confidence = np.where(filled, confidence, np.minimum(smooth, np.float32(SMOOTH_CONFIDENCE)))
+    return GeneratedFrame(number, colour, depth_m, None, confidence)

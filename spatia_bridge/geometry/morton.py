@@ -1,7 +1,5 @@
 """Morton (Z-order) codes of voxels within a chunk: 6 bits an axis, x in the lowest bit of each triple."""
 
-import functools
-
 import numpy as np
 import numpy.typing as npt
 
@@ -43,18 +41,13 @@ def cell_counts(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
 def stratified_order(sorted_codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
     """A permutation (N,) of points sorted by ascending, distinct codes, of which every prefix is an even, coarser sample.
 
-    First one point for every occupied cell of 64 voxels a side, then one for each of 32, and so on down to all; within a stratum
-    in bit-reversed (van der Corput) order along the curve. Level of detail is a prefix: `cell_counts` says how long.
+    First one point for every occupied cell of 64 voxels a side, then one for each of 32, and so on down to all. Within a stratum
+    there are eight sweeps along the curve, each of every eighth point (in bit-reversed order of their remainders): a prefix is
+    even to an eighth of a stratum wherever it ends, and neighbours in memory are neighbours in space, which renderers and
+    compressors live on. Level of detail is a prefix: `cell_counts` says how long.
     """
-    count = len(sorted_codes)
-    bits = max(int(count - 1).bit_length(), 1) if count else 1
-    return np.lexsort((_bit_reversed(bits)[:count], -coarseness(sorted_codes)))
+    rank = np.arange(len(sorted_codes))
+    return np.lexsort((rank, _SWEEP[rank & 7], -coarseness(sorted_codes)))
 
 
-@functools.lru_cache(maxsize=20)  # one a power of two
-def _bit_reversed(bits: int) -> npt.NDArray[np.int64]:
-    ranks = np.arange(1 << bits, dtype=np.int64)
-    reversed_ranks = np.zeros_like(ranks)
-    for bit in range(bits):
-        reversed_ranks |= ((ranks >> bit) & 1) << (bits - 1 - bit)
-    return reversed_ranks
+_SWEEP = np.array([0, 4, 2, 6, 1, 5, 3, 7])  # bit-reversed: each sweep falls into the middle of the gaps that are left

@@ -2,10 +2,10 @@
 
 Nothing here looks at single points, except once when a chunk is first met: a frame costs O(chunks) here and O(pixels) after it.
 
-Level of detail. Points of a chunk are ordered so that prefixes of certain lengths hold exactly one point for every occupied cell of
-2^k voxels (`geometry.morton`). Where a chunk's points, at its nearest corner, would stand closer than LOD_SPACING_PX on screen, the
-shortest of these prefixes whose spacing still is at most that is drawn; footprints grow with the spacing, so a surface stays closed.
-A frame then costs a few points a pixel, whatever memory holds.
+Level of detail. Points of a chunk are ordered so that prefixes of certain lengths hold exactly one point for every occupied cell
+of 2^k voxels (`geometry.morton`). Where a chunk's points, at its nearest corner, would stand closer than LOD_SPACING_PX on
+screen, the shortest of these prefixes whose spacing still is at most that is drawn; footprints grow with the spacing, so that a
+surface stays closed. A frame then costs a few points a pixel, whatever memory holds.
 """
 
 import threading
@@ -114,7 +114,7 @@ _extents_lock = threading.Lock()
 
 
 def _extent(chunk: Chunk) -> Floats:
-    """float64 (15,): low and high corner in quarter voxels, mean and greatest footprint exponent, the even prefixes; once a chunk."""
+    """float64 (15,): low and high corner in quarter voxels, mean and greatest footprint exponent, even prefixes; once a chunk."""
     with _extents_lock:
         known = _extents.get(chunk)
     if known is None:

@@ -119,8 +119,8 @@ class HungarianVisiblePoints:
             return ()
         # one earlier frame for each new camera, so with fewer references than cameras some cameras speak for the rest
         spread = np.linspace(0, len(wanted.projections) - 1, chosen).round().astype(int)
-        new = np.stack([self._visible(wanted.projections[n].camera) for n in spread])
-        past = np.stack([self._visible(self._cameras[key]) for key in keys])
+        new = np.stack([self.visible(wanted.projections[n].camera) for n in spread])
+        past = np.stack([self.visible(self._cameras[key]) for key in keys])
         shared = np.array([np.bitwise_count(past & row).sum(axis=1) for row in new])
         columns = assign(shared)
         shares = shared[np.arange(chosen), columns] / max(int(np.bitwise_count(new).sum()), 1)
@@ -130,7 +130,7 @@ class HungarianVisiblePoints:
             for n in order
         )
 
-    def _visible(self, camera: Camera) -> npt.NDArray[np.uint64]:
+    def visible(self, camera: Camera) -> npt.NDArray[np.uint64]:
         """Which points the camera sees, as bits (⌈N / 64⌉,): the nearest of each pixel, and those just behind it."""
         k = camera.intrinsics
         pose = camera.camera_from_world.astype(np.float32)

@@ -1,6 +1,6 @@
 """What a view shows, as coarse cells: a few hundred numbers that can be compared with those of any other view.
 
-A view's depth is sampled on a grid of about 64 × 36 pixels. A sample at depth z stands for s = z · (angle between samples) metres of
+A view's depth is sampled on a grid of some 53 × 30 pixels. A sample at depth z stands for s = z · (angle between samples) metres of
 surface; it falls into a cell of side `cell_side_m` · 2^L with the least L at which the side is SAMPLES_ACROSS · s or more, so that a
 cell always holds several samples and what is far costs no more cells than it has samples. Only what the depth image itself shows
 becomes a cell: what is occluded is not seen.
@@ -28,8 +28,8 @@ from spatia_bridge.memory.record import CHUNK_SIDE
 VOXELS_A_CELL = (
     CHUNK_SIDE  # a good side for a memory's cells: the cube of a chunk, 1/8 or less of the depth that set the voxel size
 )
-SAMPLES_A_VIEW = 64 * 36
-SAMPLES_ACROSS = 4.0
+SAMPLES_A_VIEW = 1600
+SAMPLES_ACROSS = 5.0
 AREA_UNIT = 1024  # of a sample's area: a cell's side squared
 VALUE_UNIT = 48  # of a frame's value for a cell: 127 is 2.6 cell sides squared, the surface in a corner
 MIN_COSINE = 0.2  # a sample's area grows no further at a more grazing angle
@@ -132,13 +132,16 @@ def _inflate(data: bytes, size: int) -> bytes:
     return raw
 
 
-def shown_cells(camera: Camera, depth_m: DepthImage, usable: Mask | None, cell_side_m: float) -> Shown:
+def shown_cells(
+    camera: Camera, depth_m: DepthImage, usable: Mask | None, cell_side_m: float, thin: int = 1, offset: int = 0
+) -> Shown:
     """The cells that a view shows. Cost: O(1), whatever the image's size.
 
     Args:
         depth_m: float32 (H, W), planar depth in metres; +inf is backdrop; 0, negative and NaN are nothing.
         usable: bool (H, W), the pixels to believe; None = all.
         cell_side_m: of level 0.
+        thin, offset: take rows offset, offset + thin, … of the samples only, each for thin times the surface.
     Raises:
         InvalidInputError: an image of another size than the camera's.
     """
@@ -154,7 +157,7 @@ def shown_cells(camera: Camera, depth_m: DepthImage, usable: Mask | None, cell_s
     x, y = (columns + 0.5 - k.cx) / k.fx, (rows + 0.5 - k.cy) / k.fy
     step = (k.width * k.height / (k.fx * k.fy * depth.size)) ** 0.5  # between samples, at a depth of 1
     pose = np.ascontiguousarray(camera.world_from_camera)
-    keys, areas, normals = _sample(depth, x, y, step, pose, cell_side_m)
+    keys, areas, normals = _sample(depth, x, y, step, pose, cell_side_m, thin, offset)
     return _merged(Shown(keys, np.ones(len(keys), np.int64), areas, normals))
 
 
@@ -198,12 +201,12 @@ def _backdrop_depth(pose, dx, dy, dz):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _sample(depth, x, y, step, pose, side_m):  # type: ignore[no-untyped-def]
+def _sample(depth, x, y, step, pose, side_m, thin, offset):  # type: ignore[no-untyped-def]
     """For every sample its cell's key, 0 for none, the area that it stands for, and its normal in the world."""
     height, width = depth.shape
     keys, areas = np.zeros(height * width, np.uint64), np.zeros(height * width, np.int64)
     normals = np.zeros((height * width, 3), np.float32)
-    for j in range(height):
+    for j in range(offset, height, thin):
         for i in range(width):
             z = np.float64(depth[j, i])
             if not z >= MIN_DEPTH_M:
@@ -230,7 +233,7 @@ def _sample(depth, x, y, step, pose, side_m):  # type: ignore[no-untyped-def]
             keys[n] = np.uint64(key)
             # what lies between samples, head on, is step z a side; seen from an angle it is longer
             cosine = max(-(nx * x[i] + ny * y[j] + nz) / length, MIN_COSINE)
-            areas[n] = max(np.int64(AREA_UNIT * (step * z / size) ** 2 / cosine + 0.5), 1)
+            areas[n] = max(np.int64(AREA_UNIT * thin * (step * z / size) ** 2 / cosine + 0.5), 1)
             for a in range(3):
                 normals[n, a] = pose[a, 0] * nx + pose[a, 1] * ny + pose[a, 2] * nz
     return keys, areas, normals

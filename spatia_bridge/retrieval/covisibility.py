@@ -1,13 +1,14 @@
 """The covisibility index: what every frame saw, kept up frame by frame, searched without looking at a point of memory.
 
-Frames lie in blocks of up to BLOCK_FRAMES, in the order in which they came, so that those of one clip are mostly together. A block
-lists each cell once, with the best value any of its frames has for it: an upper bound for all of them at once, which lets a search
-pass over most frames. Blocks are immutable; a search holds on to those it began with, whatever is added or removed meanwhile.
+It is an inverted index: for every cell the frames that show it. It lies in segments of up to SEGMENT_FRAMES frames, which are
+immutable: a search holds on to those it began with, whatever is added or removed meanwhile. New frames form small segments, and
+two neighbours of about the same size become one, so that there are few and an entry is moved a handful of times in all.
 """
 
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,20 +17,9 @@ import numpy.typing as npt
 from spatia_bridge.errors import InvalidInputError, NotFoundError
 from spatia_bridge.frames import DepthImage, Mask
 from spatia_bridge.geometry.camera import Camera
-from spatia_bridge.retrieval.cells import (
-    FULL_VALUE,
-    MAX_CELLS,
-    NATIVE,
-    Bytes,
-    FrameCells,
-    Integers,
-    Keys,
-    frame_cells,
-    shown_cells,
-)
+from spatia_bridge.retrieval.cells import NATIVE, Bytes, FrameCells, Integers, Keys, frame_cells, shown_cells
 
-BLOCK_FRAMES = 32
-assert BLOCK_FRAMES * MAX_CELLS <= 1 << 16  # rows of a block are 16 bits
+SEGMENT_FRAMES = 1024  # at most 65536: frames are 16 bits within a segment
 
 
 class FrameKey(NamedTuple):
@@ -43,50 +33,60 @@ class FrameKey(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
-    """Some frames and what they show.
+class Segment:
+    """Some frames, by the cells that they show.
 
     Attributes:
-        keys: of the frames, in order.
+        keys: of the F frames, in order.
         cells: uint64 (U,), all cells that one of them shows, in order.
-        best: uint8 (U,), the largest value any of them has, plus NATIVE where it is set for one of them.
-        starts: int64 (F + 1,): frame f has the entries starts[f] … starts[f + 1] − 1.
-        rows: uint16 (N,), of each entry: which of the cells.
+        starts: int64 (U + 1,): cell u has the entries starts[u] … starts[u + 1] − 1.
+        natives: int64 (U,), where the entries of u end whose values have the bit NATIVE; they come first.
+        frames: uint16 (N,), of each entry: which of the frames; in order within a cell's native and other entries.
         values, normals: uint8 (N,), of each entry, as in FrameCells.
     """
 
     keys: tuple[FrameKey, ...]
     cells: Keys
-    best: Bytes
     starts: Integers
-    rows: npt.NDArray[np.uint16]
+    natives: Integers
+    frames: npt.NDArray[np.uint16]
     values: Bytes
     normals: Bytes
 
     @classmethod
-    def of(cls, frames: Sequence[tuple[FrameKey, FrameCells]]) -> "Block":
-        frames = sorted(frames, key=lambda frame: frame[0])
-        shown = [cells for _, cells in frames]
-        flat = np.concatenate([cells.keys for cells in shown])
-        values = np.concatenate([cells.values for cells in shown])
-        cells, rows = np.unique(flat, return_inverse=True)
-        best, native = np.zeros(len(cells), np.uint8), np.zeros(len(cells), np.uint8)
-        np.maximum.at(best, rows, values & FULL_VALUE)
-        np.maximum.at(native, rows, values & NATIVE)
-        starts = np.concatenate([[0], np.cumsum([len(cells) for cells in shown])]).astype(np.int64)
-        normals = np.concatenate([cells.normals for cells in shown])
-        keys = tuple(key for key, _ in frames)
-        return cls(keys, cells, best | native, starts, rows.astype(np.uint16), values, normals)
+    def of(cls, shown: Sequence[tuple[FrameKey, FrameCells]]) -> "Segment":
+        """The segment of one frame or more, each with a key of its own."""
+        shown = sorted(shown, key=lambda frame: frame[0])
+        parts = [cells for _, cells in shown]
+        frames = np.repeat(np.arange(len(parts)), [len(cells) for cells in parts]).astype(np.uint16)
+        flat, values, normals = (
+            np.concatenate([getattr(cells, name) for cells in parts]) for name in ("keys", "values", "normals")
+        )
+        other = (values & NATIVE) == 0
+        order = np.lexsort((other, flat))
+        cells, starts = np.unique(flat[order], return_index=True)
+        starts = np.append(starts, len(flat))
+        natives = starts[1:] - (np.add.reduceat(other[order], starts[:-1], dtype=np.int64) if len(cells) else 0)
+        keys = tuple(key for key, _ in shown)
+        return cls(keys, cells, starts, natives, frames[order], values[order], normals[order])
 
-    def frames(self) -> Iterator[tuple[FrameKey, FrameCells]]:
+    def shown(self) -> Iterator[tuple[FrameKey, FrameCells]]:
         """What went into `of`."""
+        order = np.argsort(self.frames, kind="stable")
+        cells = np.repeat(self.cells, np.diff(self.starts))[order]
+        ends = np.searchsorted(self.frames[order], np.arange(len(self.keys) + 1))
         for n, key in enumerate(self.keys):
-            span = slice(int(self.starts[n]), int(self.starts[n + 1]))
-            yield key, FrameCells(self.cells[self.rows[span]], self.values[span], self.normals[span])
+            span = slice(int(ends[n]), int(ends[n + 1]))
+            yield key, FrameCells(cells[span], self.values[order[span]], self.normals[order[span]])
+
+    @cached_property
+    def clips(self) -> Integers:
+        """int64 (F,), of the frames."""
+        return np.array([key.clip for key in self.keys], np.int64)
 
     @property
     def nbytes(self) -> int:
-        arrays = (self.cells, self.best, self.starts, self.rows, self.values, self.normals)
+        arrays = (self.cells, self.starts, self.natives, self.frames, self.values, self.normals)
         return sum(array.nbytes for array in arrays)
 
 
@@ -94,8 +94,8 @@ class CovisibilityIndex:
     """Which frames saw which cells. Safe across threads.
 
     Args:
-        cell_side_m: of the cells of level 0; `cells.VOXELS_A_CELL` voxels of the memory is a good one. What was made with one side
-            says nothing to an index with another.
+        cell_side_m: of the cells of level 0; `cells.VOXELS_A_CELL` voxels of the memory is a good one. What was made with one
+            side says nothing to an index with another.
     Raises:
         InvalidInputError: not a positive, finite side.
     """
@@ -104,12 +104,12 @@ class CovisibilityIndex:
         if not (np.isfinite(cell_side_m) and cell_side_m > 0):
             raise InvalidInputError(f"cell side is {cell_side_m} m", "use a positive number of metres")
         self.cell_side_m = float(cell_side_m)
-        self._blocks: tuple[Block, ...] = ()
-        self._keys: frozenset[FrameKey] | set[FrameKey] = set()
+        self._segments: tuple[Segment, ...] = ()
+        self._keys: frozenset[FrameKey] = frozenset()
         self._lock = threading.Lock()
 
     def add(self, key: FrameKey, camera: Camera, depth_m: DepthImage, usable: Mask | None = None) -> FrameCells:
-        """Take in a frame by its own depth; what the index had of this key before is forgotten. Cost: O(1), about a millisecond.
+        """Take in a frame by its own depth; what the index had of this key before is forgotten. About a millisecond.
 
         Args:
             depth_m: float32 (H, W), planar metres; +inf is backdrop; 0, negative and NaN are nothing.
@@ -120,23 +120,16 @@ class CovisibilityIndex:
             InvalidInputError: an image of another size than the camera's.
         """
         cells = frame_cells(shown_cells(camera, depth_m, usable, self.cell_side_m))
-        self.put(key, cells)
+        self.put([(key, cells)])
         return cells
 
-    def put(self, key: FrameKey, cells: FrameCells) -> None:
-        """Take in a frame whose cells are known already."""
-        with self._lock:
-            if key in self._keys:
-                self._remove({key})
-            self._append([(key, cells)])
-
-    def put_all(self, frames: Sequence[tuple[FrameKey, FrameCells]]) -> None:
-        """As `put` for each, but faster: for a session that is opened again.
+    def put(self, frames: Sequence[tuple[FrameKey, FrameCells]]) -> None:
+        """Take in frames whose cells are known already, as when a session is opened again; all at once is fastest.
 
         Raises:
             InvalidInputError: a key comes twice.
         """
-        keys = {key for key, _ in frames}
+        keys = frozenset(key for key, _ in frames)
         if len(keys) != len(frames):
             raise InvalidInputError("a frame comes twice", "give every frame once")
         with self._lock:
@@ -146,7 +139,7 @@ class CovisibilityIndex:
     def remove(self, clip: int) -> None:
         """Forget all frames of a clip, if there are any."""
         with self._lock:
-            self._remove({key for key in self._keys if key.clip == clip})
+            self._remove(frozenset(key for key in self._keys if key.clip == clip))
 
     def cells(self, key: FrameKey) -> FrameCells:
         """What a frame shows.
@@ -154,49 +147,44 @@ class CovisibilityIndex:
         Raises:
             NotFoundError: it was never added, or is removed.
         """
-        for block in self._blocks:
-            if key in block.keys:
-                return next(cells for other, cells in block.frames() if other == key)
+        for segment in self._segments:
+            if key in segment.keys:
+                return next(cells for other, cells in segment.shown() if other == key)
         raise NotFoundError(f"{key} is not in the covisibility index", "add it first")
 
+    @property
     def keys(self) -> frozenset[FrameKey]:
         """Of all frames."""
-        with self._lock:
-            return frozenset(self._keys)
+        return self._keys
 
-    def blocks(self) -> tuple[Block, ...]:
+    @property
+    def segments(self) -> tuple[Segment, ...]:
         """All frames, as they are now."""
-        return self._blocks
+        return self._segments
 
     def __len__(self) -> int:
         return len(self._keys)
 
     @property
     def state_bytes(self) -> int:
-        """What the arrays take. At most MAX_CELLS · 13 bytes a frame; 2 to 4 KiB in practice."""
-        return sum(block.nbytes for block in self._blocks)
+        """What the arrays take: at most 4 bytes a cell of a frame and 24 a cell of a segment; some 1 to 2 KiB a frame in practice."""
+        return sum(segment.nbytes for segment in self._segments)
 
     def _append(self, frames: Sequence[tuple[FrameKey, FrameCells]]) -> None:
-        blocks, pending = list(self._blocks), list(frames)
-        if blocks and pending and len(blocks[-1].keys) < BLOCK_FRAMES:
-            pending = [*blocks.pop().frames(), *pending]
-        for first in range(0, len(pending), BLOCK_FRAMES):
-            blocks.append(Block.of(pending[first : first + BLOCK_FRAMES]))
-        self._keys = self._keys | {key for key, _ in frames}
-        self._blocks = tuple(blocks)
+        segments = list(self._segments)
+        for first in range(0, len(frames), SEGMENT_FRAMES):
+            pending = list(frames[first : first + SEGMENT_FRAMES])
+            while segments and len(segments[-1].keys) <= min(2 * len(pending), SEGMENT_FRAMES - len(pending)):
+                pending = [*segments.pop().shown(), *pending]
+            segments.append(Segment.of(pending))
+        self._keys = self._keys.union(key for key, _ in frames)
+        self._segments = tuple(segments)
 
-    def _remove(self, gone: set[FrameKey]) -> None:
-        """Blocks that lose a frame dissolve; what is left of them forms new ones, so that no block stays nearly empty."""
+    def _remove(self, gone: frozenset[FrameKey]) -> None:
+        """Segments that lose a frame dissolve; what is left of them forms new ones."""
         if not gone:
             return
-        untouched = tuple(block for block in self._blocks if gone.isdisjoint(block.keys))
-        left = [
-            (key, cells)
-            for block in self._blocks
-            if not gone.isdisjoint(block.keys)
-            for key, cells in block.frames()
-            if key not in gone
-        ]
+        lessened = [segment for segment in self._segments if not gone.isdisjoint(segment.keys)]
+        self._segments = tuple(segment for segment in self._segments if gone.isdisjoint(segment.keys))
         self._keys = self._keys - gone
-        self._blocks = untouched
-        self._append(left)
+        self._append([(key, cells) for segment in lessened for key, cells in segment.shown() if key not in gone])

@@ -1,20 +1,22 @@
 """Which earlier frames see what the new cameras will see."""
 
-import heapq
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import Projection
-from spatia_bridge.retrieval.cells import Bytes, Integers, Shown, shown_cells, union
+from spatia_bridge.retrieval.cells import Shown, shown_cells, union
 from spatia_bridge.retrieval.cover import Cover
-from spatia_bridge.retrieval.covisibility import Block, CovisibilityIndex, FrameKey
+from spatia_bridge.retrieval.covisibility import CovisibilityIndex, FrameKey, Segment
 
 MAX_REFERENCES = 64
-DEFAULT_MIN_GAIN = 0.01
+DEFAULT_MIN_GAIN = 0.005
+FULLY_SAMPLED_VIEWS = 16  # of more, each gives fewer rows of samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +26,15 @@ class Wanted:
     Attributes:
         projections: memory as the new cameras will see it. Some 7 cameras spread over a clip say nearly as much as all 25.
         known: frames that the generator gets anyway (the preceding ones). They are not chosen, and what they show is no gain.
-        active: says of a frame whether it may be chosen: not one of a take that was undone. None = all may.
+        clips: those whose frames may be chosen: the seeds and takes that memory's head rests on, none that was undone. None = all.
     """
 
     projections: Sequence[Projection]
     known: tuple[FrameKey, ...] = ()
-    active: Callable[[FrameKey], bool] | None = None
+    clips: frozenset[int] | None = None
 
     def allows(self, key: FrameKey) -> bool:
-        return key not in self.known and (self.active is None or self.active(key))
+        return key not in self.known and (self.clips is None or key.clip in self.clips)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def check_count(count: int) -> None:
 
 
 class CovisibilitySelector:
-    """Greedy by the cells that a frame adds, best blocks first; exactly what looking at every frame in every round would choose.
+    """Greedy by the cells that a frame adds to those chosen before it; of frames that add the same, the latest.
 
     Args:
         index: of the earlier frames.
@@ -83,20 +85,23 @@ class CovisibilitySelector:
     def select(self, wanted: Wanted, count: int) -> tuple[Choice, ...]:
         check_count(count)
         cover = Cover(wanted_cells(wanted.projections, self._index.cell_side_m))
-        search = _Search(cover, self._index.blocks(), wanted)
+        candidates = _Candidates(cover, self._index.segments, wanted)
         choices: list[Choice] = []
-        while len(choices) < count:
-            found = search.best()
-            if found is None or found[1] < max(self._min_gain * cover.total, 1):
+        for number in range(count):
+            gain, key, place = candidates.best()
+            if gain < max(self._min_gain * cover.total, 1):
                 break
-            key, gain = found[0], found[1] / cover.total
-            choices.append(Choice(key, gain, _reason(key, gain, first=not choices and not wanted.known)))
+            if number + 1 < count:
+                candidates.choose(place)
+            share = gain / cover.total
+            choices.append(Choice(key, share, _reason(key, share, first=not choices and not wanted.known)))
         return tuple(choices)
 
 
 def wanted_cells(projections: Sequence[Projection], cell_side_m: float) -> Shown:
     """The cells that the new cameras will see of memory."""
-    return union([shown_cells(p.camera, p.depth_m, p.coverage, cell_side_m) for p in projections])
+    thin = -(-len(projections) // FULLY_SAMPLED_VIEWS)
+    return union([shown_cells(p.camera, p.depth_m, p.coverage, cell_side_m, thin, n % thin) for n, p in enumerate(projections)])
 
 
 def _reason(key: FrameKey, gain: float, *, first: bool) -> str:
@@ -104,59 +109,36 @@ def _reason(key: FrameKey, gain: float, *, first: bool) -> str:
     return f"{key} {'shows' if first else 'adds'} {share} of what the new cameras will see"
 
 
-class _Search:
-    """Lazy greedy (Minoux 1978) over blocks: gains only shrink as more is covered, so a block whose old bound is too low need not
-    be looked at again, and the frames of most blocks never are."""
+class _Candidates:
+    """The frames that may still be chosen, and what each would add."""
 
-    def __init__(self, cover: Cover, blocks: Sequence[Block], wanted: Wanted) -> None:
-        self._cover, self._wanted, self._blocks = cover, wanted, blocks
-        self._rows: dict[int, tuple[Bytes, Integers]] = {}  # block -> what its frames show, and their gains when last asked
-        if not blocks:
-            self._heap: list[tuple[int, int, int, int, int]] = []
-            return
-        slots = cover.find(np.concatenate([block.cells for block in blocks]))
-        starts = np.concatenate([[0], np.cumsum([len(block.cells) for block in blocks])])
-        self._slots = np.split(slots, starts[1:-1])
-        self._cover_known()
-        self._bounds = cover.rows(slots, starts, np.concatenate([block.best for block in blocks]), None)
-        # (-bound, 0) as long as nobody looked at a block's frames, then (-gain, 1, -clip, -number) of its best one: of frames with
-        # equal gain the latest wins, and no block that may hold one is passed over
-        self._heap = [(-gain, 0, 0, 0, n) for n, gain in enumerate(cover.gains(self._bounds).tolist()) if gain]
-        heapq.heapify(self._heap)
+    def __init__(self, cover: Cover, segments: Sequence[Segment], wanted: Wanted) -> None:
+        self._cover, self._segments = cover, segments
+        self._matches = [cover.match(s.cells, s.starts, s.natives, s.frames, s.values, s.normals, len(s.keys)) for s in segments]
+        self._may = [_allowed(segment, wanted.clips) for segment in segments]
+        for n, segment in enumerate(segments):
+            for key in wanted.known:
+                frame = bisect_left(segment.keys, key)
+                if segment.keys[frame : frame + 1] == (key,):
+                    self.choose((n, frame))
 
-    def _cover_known(self) -> None:
-        known = set(self._wanted.known)
-        for n, block in enumerate(self._blocks):
-            if not known.isdisjoint(block.keys):
-                rows = self._frames_of(n)
-                for frame, key in enumerate(block.keys):
-                    if key in known:
-                        self._cover.cover(rows[frame])
+    def best(self) -> tuple[int, FrameKey, tuple[int, int]]:
+        """What the frame that adds most would add, of `cover.total`; its key; and its place, for `choose`. 0 if none adds anything."""
+        found = 0, FrameKey(-1, -1), (-1, -1)
+        for n, (segment, matches, may) in enumerate(zip(self._segments, self._matches, self._may, strict=True)):
+            gains = np.where(may, matches.gains, -1)
+            last = len(gains) - 1 - int(np.argmax(gains[::-1]))  # keys are in order, so of equals this is the latest
+            found = max(found, (int(gains[last]), segment.keys[last], (n, last)))
+        return found
 
-    def _frames_of(self, n: int) -> Bytes:
-        block = self._blocks[n]
-        return self._cover.rows(self._slots[n][block.rows], block.starts, block.values, block.normals)
+    def choose(self, place: tuple[int, int]) -> None:
+        """Count what the frame shows as covered, and leave it out from now on."""
+        n, frame = place
+        self._may[n][frame] = False
+        self._cover.cover(self._matches[n].row(frame))
 
-    def best(self) -> tuple[FrameKey, int] | None:
-        """The frame that adds most, which then counts as chosen, and its gain of `cover.total`; None if none adds anything."""
-        up_to_date: dict[int, int] = {}  # block -> its best frame
-        while self._heap and self._heap[0][0] < 0:
-            bound, *_, n = self._heap[0]
-            if n in up_to_date:
-                rows, gains = self._rows[n]
-                self._cover.cover(rows[up_to_date[n]])
-                gains[up_to_date[n]] = -1
-                return self._blocks[n].keys[up_to_date[n]], -bound
-            if n not in self._rows:
-                gain = int(self._cover.gains(self._bounds[n : n + 1])[0])
-                if gain < -bound:
-                    heapq.heapreplace(self._heap, (-gain, 0, 0, 0, n))
-                    continue
-                may = np.array([self._wanted.allows(key) for key in self._blocks[n].keys])
-                self._rows[n] = self._frames_of(n), np.where(may, np.iinfo(np.int64).max, -1)
-            rows, gains = self._rows[n]
-            frame = self._cover.best(rows, gains)
-            key = self._blocks[n].keys[frame]
-            up_to_date[n] = frame
-            heapq.heapreplace(self._heap, (-max(int(gains[frame]), 0), 1, -key.clip, -key.number, n))
-        return None
+
+def _allowed(segment: Segment, clips: frozenset[int] | None) -> npt.NDArray[np.bool_]:
+    if clips is None:
+        return np.ones(len(segment.keys), bool)
+    return np.isin(segment.clips, list(clips))

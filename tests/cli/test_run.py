@@ -52,7 +52,7 @@ def test_everything_is_there_and_nothing_else(flown):
 
 def test_the_report_tells_what_was_made(flown):
     report = json.loads((flown / "report.json").read_text())
-    assert report["source"] == {"name": "Small room", "licence": "CC0", "views": 9}
+    assert report["source"] == {"name": "Small room", "licence": "CC0", "views": 9, "assumed": []}
     assert report["seeded_with_views"] == [0] and report["size"] == [96, 64]
     assert [clip["frames"] for clip in report["clips"]] == [25, 25]
     assert [revision["cause"] for revision in report["revisions"]] == ["seed", "take", "take"]

@@ -90,9 +90,7 @@ def test_bands_cover_every_row_once() -> None:
 
 def test_many_threads_may_render_at_once() -> None:
     renderer, bases = CpuRenderer(), [snapshot([wall(z, 4.0)], 0.06) for z in (3.0, 4.0)]
-    jobs = [
-        (bases[i % 2], camera(120 + 16 * (i % 3), 90, pose=se3.look_at((0.05 * i, 0, 0), (0, 0, 3)))) for i in range(24)
-    ]
+    jobs = [(bases[i % 2], camera(120 + 16 * (i % 3), 90, pose=se3.look_at((0.05 * i, 0, 0), (0, 0, 3)))) for i in range(24)]
     expected = [renderer.render(*job) for job in jobs]
     with ThreadPoolExecutor(8) as pool:
         for a, b in zip(expected, pool.map(lambda job: renderer.render(*job), jobs), strict=True):

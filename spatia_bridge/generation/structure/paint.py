@@ -1,7 +1,8 @@
 """The planes into the holes of a frame.
 
 A hole's pixel takes the first surface that its ray meets: a known or carried-on cell, seen from the plane's own side. Where there is
-none, the farthest doubtful one. The inverse depth of a plane is linear in pixels, so most planes are passed over after two products.
+none, the farthest doubtful one. The work goes by tiles of pixels: a tile lands on a quadrilateral of a plane, and a plane without a
+cell there (a summed-area table says so, Crow 1984) is passed over for all of the tile.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from spatia_bridge.frames import ColourImage, DepthImage, Mask
 from spatia_bridge.generation.structure.atlas import Surface
-from spatia_bridge.generation.structure.extent import Bytes
+from spatia_bridge.generation.structure.extent import FREE, NOTHING, Bytes
 from spatia_bridge.generation.structure.views import Floats
 from spatia_bridge.geometry.camera import Camera
 
@@ -21,8 +22,11 @@ KNOWN_CONFIDENCE = 0.4
 FARTHEST_CONFIDENCE = 0.22  # at the end of the reach
 DOUBTFUL_CONFIDENCE = 0.2
 MIN_DEPTH_M = 0.05
+MIN_INVERSE_DEPTH = 1e-4
+TILE = 8
 
-_jit = numba.njit(cache=True, nogil=True)
+_jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+_inlined = numba.njit(nogil=True, error_model="numpy", inline="always")  # a dozen arrays a call would double a pixel's cost
 Integers = npt.NDArray[np.int64]
 
 
@@ -32,9 +36,10 @@ class Palette:
 
     Attributes:
         places: int64 (P, 9): of the cells, first, columns, rows; of the texels, first, columns, rows; of the tile, first level,
-            levels, 1 if it is invented.
-        sizes: float64 (P, 13): of the cells u, v, side; of the texels u, v, side; of the tile u, v, width, height, mirrored along
-            u, mirrored along v; reach.
+            levels; of the table.
+        sizes: float64 (P, 15): of the cells u, v, side; of the texels u, v, side; of the tile u, v, width, height, mirrored along
+            u, mirrored along v; reach; cells and texels a metre.
+        counts: int32 (S,), of the cells that are not empty: summed-area tables, one row and column larger; `places` has their starts.
         state: uint8 (C,) and away_m: float32 (C,), light: float32 (C,) of all cells.
         texel_state: uint8 (T,), texels: uint8 (T, 3).
         levels: int64 (L, 3): first pixel, columns, rows of each level of each tile; pixels: uint8 (N, 3).
@@ -51,22 +56,25 @@ class Palette:
     levels: Integers
     pixels: Bytes
     planes: Floats
+    counts: npt.NDArray[np.int32]
 
     @classmethod
     def of(cls, surfaces: Sequence[Surface]) -> "Palette":
         places, sizes, levels = [], [], []
-        cells = texels = pixels = 0
+        cells = texels = pixels = sums = 0
         for surface in surfaces:
             e, t, tile = surface.extent.box, surface.box, surface.tile
-            places.append((cells, e.columns, e.rows, texels, t.columns, t.rows, len(levels), len(tile.levels), 0))
+            places.append((cells, e.columns, e.rows, texels, t.columns, t.rows, len(levels), len(tile.levels), sums))
             mirrored = (float(tile.mirror_u), float(tile.mirror_v))
             sizes.append(
-                (e.u, e.v, e.side, t.u, t.v, t.side, tile.u, tile.v, tile.width_m, tile.height_m, *mirrored, surface.extent.reach_m)
+                (e.u, e.v, e.side, t.u, t.v, t.side, tile.u, tile.v, tile.width_m, tile.height_m, *mirrored)
+                + (max(surface.extent.reach_m, 1e-6), 1 / e.side, 1 / t.side)
             )
             for level in tile.levels:
                 levels.append((pixels, level.shape[1], level.shape[0]))
                 pixels += level.shape[0] * level.shape[1]
             cells, texels = cells + e.columns * e.rows, texels + t.columns * t.rows
+            sums += (e.columns + 1) * (e.rows + 1)
         return cls(
             np.array(places, np.int64),
             np.array(sizes, np.float64),
@@ -78,6 +86,7 @@ class Palette:
             np.array(levels, np.int64),
             np.concatenate([level.reshape(-1, 3) for s in surfaces for level in s.tile.levels]),
             np.array([(*s.plane.normal_world, *s.plane.u_world, *s.plane.v_world, s.plane.offset_m) for s in surfaces]),
+            np.concatenate([_summed(s.extent.state).ravel() for s in surfaces]),
         )
 
     def paint(
@@ -92,6 +101,7 @@ class Palette:
             lens,
             self.places,
             self.sizes,
+            self.counts,
             self.state,
             self.away_m,
             self.light,
@@ -106,7 +116,7 @@ class Palette:
         )
 
     def _as_seen(self, camera: Camera) -> Floats:
-        """float64 (A, 13), those planes whose own side faces the camera: inverse depth by ray, u and v by ray and depth, the same
+        """float64 (A, 13), the planes whose own side faces the camera: inverse depth by ray, u and v by ray and depth, the same
         at the camera, the number of the plane, how far the camera stands before it."""
         rotation, origin = camera.world_from_camera[:3, :3], camera.position_world
         normal, u, v = self.planes[:, 0:3], self.planes[:, 3:6], self.planes[:, 6:9]
@@ -114,145 +124,188 @@ class Palette:
         facing = np.flatnonzero(before > MIN_DEPTH_M)
         inverse = -(normal @ rotation)[facing] / before[facing, None]
         axes = [(axis @ rotation)[facing] for axis in (u, v)]
-        return np.ascontiguousarray(
-            np.column_stack([inverse, *axes, (u @ origin)[facing], (v @ origin)[facing], facing, before[facing]])
-        )
+        at = [(u @ origin)[facing], (v @ origin)[facing], facing, before[facing]]
+        return np.ascontiguousarray(np.column_stack([inverse, *axes, *at]))
+
+
+def _summed(state: Bytes) -> npt.NDArray[np.int32]:
+    table = np.zeros((state.shape[0] + 1, state.shape[1] + 1), np.int32)
+    table[1:, 1:] = np.cumsum(np.cumsum((state != NOTHING) & (state != FREE), axis=0), axis=1)
+    return table
 
 
 @_jit
 def _paint(  # type: ignore[no-untyped-def]
-    seen, lens, places, sizes, state, away, light, texel_state, texels, levels, pixels, filled, colour, depth, confidence
+    seen, lens, places, sizes, counts, state, away, light, texel_state, texels, levels, pixels, filled, colour, depth, confidence
 ):
-    """All rows; see the module. The plane of the pixel before is asked first: it mostly wins again, and the others fall short."""
+    """Tile by tile; see the module. No slices of arrays in here and below: each would cost as much as the arithmetic."""
     height, width = filled.shape
-    rgb, last = np.empty(3), 0
-    for y in range(height):
-        ry = (y + 0.5 - lens[3]) / lens[1]
-        for x in range(width):
-            if filled[y, x]:
+    rgb, chosen = np.empty(3, np.float32), np.empty(len(seen), np.int64)
+    for y0 in range(0, height, TILE):
+        for x0 in range(0, width, TILE):
+            y1, x1 = min(y0 + TILE, height), min(x0 + TILE, width)
+            holes = 0
+            for y in range(y0, y1):
+                for x in range(x0, x1):
+                    holes += not filled[y, x]
+            count = _reaching(seen, lens, places, sizes, counts, x0, y0, x1, y1, chosen) if holes else 0
+            if count == 0:
                 continue
-            rx = (x + 0.5 - lens[2]) / lens[0]
-            best, nearest, trust = _first(seen, places, sizes, state, texel_state, rx, ry, last)
-            if best < 0:
-                continue
-            s, last = seen[best], best
-            p = int(s[11])
-            u = s[9] + (s[3] * rx + s[4] * ry + s[5]) / nearest
-            v = s[10] + (s[6] * rx + s[7] * ry + s[8]) / nearest
-            far = _away_at(places[p], sizes[p], away, u, v)
-            confidence[y, x] = min(trust, KNOWN_CONFIDENCE + (FARTHEST_CONFIDENCE - KNOWN_CONFIDENCE) * min(far, 1.0))
-            cosine = s[12] * nearest / np.sqrt(1 + rx * rx + ry * ry)  # of the ray and the plane's normal
-            footprint = 1.0 / (nearest * lens[0] * np.sqrt(max(cosine, 0.01)))
-            _colour_at(places[p], sizes[p], light, texel_state, texels, levels, pixels, u, v, footprint, rgb)
-            for c in range(3):
-                colour[y, x, c] = np.uint8(min(max(rgb[c] + 0.5, 0.0), 255.0))
-            depth[y, x] = 1.0 / nearest
-            filled[y, x] = True
+            for y in range(y0, y1):
+                ry = (y + 0.5 - lens[3]) / lens[1]
+                for x in range(x0, x1):
+                    if filled[y, x]:
+                        continue
+                    rx = (x + 0.5 - lens[2]) / lens[0]
+                    s, z, trust = _first(seen, places, sizes, state, texel_state, rx, ry, chosen, count)
+                    if s >= 0:
+                        far = _shade(seen, s, lens, places, sizes, away, light, texel_state, texels, levels, pixels, rx, ry, z, rgb)
+                        for c in range(3):
+                            colour[y, x, c] = np.uint8(min(max(rgb[c] + np.float32(0.5), np.float32(0)), np.float32(255)))
+                        confidence[y, x] = min(trust, KNOWN_CONFIDENCE + (FARTHEST_CONFIDENCE - KNOWN_CONFIDENCE) * min(far, 1.0))
+                        depth[y, x] = z
+                        filled[y, x] = True
 
 
 @_jit
-def _first(seen, places, sizes, state, texel_state, rx, ry, last):  # type: ignore[no-untyped-def]
-    """The row of `seen` that the ray meets first, the inverse depth there, and its confidence at most; -1 if there is none."""
-    best, nearest, doubt, doubtful = -1, 1e-4, -1, 1.0 / MIN_DEPTH_M
-    for turn in range(-1, len(seen)):
-        at = last if turn < 0 else turn
-        if at >= len(seen) or turn == last:
+def _reaching(seen, lens, places, sizes, counts, x0, y0, x1, y1, chosen):  # type: ignore[no-untyped-def]
+    """How many planes have a cell where the tile may land on them, and which (rows of `seen`)."""
+    count = 0
+    for s in range(len(seen)):
+        p = int(seen[s, 11])
+        left, right, top, bottom, ahead = 1e18, -1e18, 1e18, -1e18, 0
+        for corner in range(4):
+            rx, ry = ((x1 if corner & 1 else x0) - lens[2]) / lens[0], ((y1 if corner & 2 else y0) - lens[3]) / lens[1]
+            w = seen[s, 0] * rx + seen[s, 1] * ry + seen[s, 2]
+            if w > MIN_INVERSE_DEPTH:
+                ahead += 1
+                u = (seen[s, 9] + (seen[s, 3] * rx + seen[s, 4] * ry + seen[s, 5]) / w - sizes[p, 0]) * sizes[p, 13]
+                v = (seen[s, 10] + (seen[s, 6] * rx + seen[s, 7] * ry + seen[s, 8]) / w - sizes[p, 1]) * sizes[p, 13]
+                left, right, top, bottom = min(left, u), max(right, u), min(top, v), max(bottom, v)
+        if ahead == 0:
             continue
-        s = seen[at]
-        w = s[0] * rx + s[1] * ry + s[2]
+        if ahead == 4:  # else the tile reaches the horizon, and may land anywhere
+            columns, rows = places[p, 1], places[p, 2]
+            a, b = int(min(max(left, 0.0), columns)), int(min(max(right + 1, 0.0), columns))
+            c, d = int(min(max(top, 0.0), rows)), int(min(max(bottom + 1, 0.0), rows))
+            at, stride = places[p, 8], columns + 1
+            inside = counts[at + d * stride + b] - counts[at + c * stride + b] - counts[at + d * stride + a]
+            if inside + counts[at + c * stride + a] == 0:
+                continue
+        chosen[count] = s
+        count += 1
+    return count
+
+
+@_inlined
+def _first(seen, places, sizes, state, texel_state, rx, ry, chosen, count):  # type: ignore[no-untyped-def]
+    """The row of `seen` that the ray meets first, the depth there, and its confidence at most; -1 if there is none."""
+    best, nearest, doubt, doubtful = -1, MIN_INVERSE_DEPTH, -1, 1.0 / MIN_DEPTH_M
+    for n in range(count):
+        s = chosen[n]
+        w = seen[s, 0] * rx + seen[s, 1] * ry + seen[s, 2]
         if w <= nearest or w >= 1.0 / MIN_DEPTH_M:
             continue
-        p, z = int(s[11]), 1.0 / w
-        u = s[9] + (s[3] * rx + s[4] * ry + s[5]) * z
-        v = s[10] + (s[6] * rx + s[7] * ry + s[8]) * z
-        what = _state_at(places[p], sizes[p], state, texel_state, u, v)
+        p, z = int(seen[s, 11]), 1.0 / w
+        u = seen[s, 9] + (seen[s, 3] * rx + seen[s, 4] * ry + seen[s, 5]) * z
+        v = seen[s, 10] + (seen[s, 6] * rx + seen[s, 7] * ry + seen[s, 8]) * z
+        what = _state_at(p, places, sizes, state, texel_state, u, v)
         if what == 1 or what == 2:
-            best, nearest = at, w
+            best, nearest = s, w
+            if n > 0:  # it mostly wins again at the next pixel: ask it first
+                chosen[n], chosen[0] = chosen[0], s
         elif what == 3 and w < doubtful:
-            doubt, doubtful = at, w
+            doubt, doubtful = s, w
     if best < 0:
-        return doubt, doubtful, DOUBTFUL_CONFIDENCE
-    return best, nearest, KNOWN_CONFIDENCE
+        return doubt, 1.0 / doubtful, DOUBTFUL_CONFIDENCE
+    return best, 1.0 / nearest, KNOWN_CONFIDENCE
 
 
-@_jit
-def _state_at(place, size, state, texel_state, u, v):  # type: ignore[no-untyped-def]
-    """The state of the cell at plane coordinates; texels know better where one could look through."""
-    i, j = int(np.floor((u - size[0]) / size[2])), int(np.floor((v - size[1]) / size[2]))
-    if i < 0 or j < 0 or i >= place[1] or j >= place[2]:
+@_inlined
+def _shade(  # type: ignore[no-untyped-def]
+    seen, s, lens, places, sizes, away, light, texel_state, texels, levels, pixels, rx, ry, z, rgb
+):
+    """The colour, into rgb, where a ray meets a plane at depth z; how far from what is known that is, in reaches."""
+    p = int(seen[s, 11])
+    u = seen[s, 9] + (seen[s, 3] * rx + seen[s, 4] * ry + seen[s, 5]) * z
+    v = seen[s, 10] + (seen[s, 6] * rx + seen[s, 7] * ry + seen[s, 8]) * z
+    cosine = seen[s, 12] / (z * np.sqrt(1 + rx * rx + ry * ry))  # of the ray and the plane's normal
+    footprint = z / (lens[0] * np.sqrt(max(cosine, 0.01)))
+    _colour_at(p, places, sizes, light, texel_state, texels, levels, pixels, u, v, footprint, rgb)
+    i = min(max(int((u - sizes[p, 0]) * sizes[p, 13]), 0), places[p, 1] - 1)
+    j = min(max(int((v - sizes[p, 1]) * sizes[p, 13]), 0), places[p, 2] - 1)
+    return away[places[p, 0] + j * places[p, 1] + i] / sizes[p, 12]
+
+
+@_inlined
+def _state_at(p, places, sizes, state, texel_state, u, v):  # type: ignore[no-untyped-def]
+    """The state of the cell at plane coordinates; texels know better what was seen and what one could look through."""
+    a, b = (u - sizes[p, 0]) * sizes[p, 13], (v - sizes[p, 1]) * sizes[p, 13]
+    if a < 0 or b < 0 or a >= places[p, 1] or b >= places[p, 2]:
         return 0
-    what = state[place[0] + j * place[1] + i]
-    i, j = int(np.floor((u - size[3]) / size[5])), int(np.floor((v - size[4]) / size[5]))
-    if 0 <= i < place[4] and 0 <= j < place[5]:
-        texel = texel_state[place[3] + j * place[4] + i]
-        if texel == 4:
-            return 4
-        if texel == 1:
-            return 1
-    return what
+    what = state[places[p, 0] + int(b) * places[p, 1] + int(a)]
+    a, b = (u - sizes[p, 3]) * sizes[p, 14], (v - sizes[p, 4]) * sizes[p, 14]
+    if a < 0 or b < 0 or a >= places[p, 4] or b >= places[p, 5]:
+        return int(what)
+    texel = texel_state[places[p, 3] + int(b) * places[p, 4] + int(a)]
+    return int(what) if texel == 0 else int(texel)
 
 
-@_jit
-def _away_at(place, size, away, u, v):  # type: ignore[no-untyped-def]
-    """How far from what is known, in reaches."""
-    i, j = int(np.floor((u - size[0]) / size[2])), int(np.floor((v - size[1]) / size[2]))
-    i, j = min(max(i, 0), place[1] - 1), min(max(j, 0), place[2] - 1)
-    return away[place[0] + j * place[1] + i] / max(size[12], 1e-6)
-
-
-@_jit
-def _colour_at(place, size, light, texel_state, texels, levels, pixels, u, v, footprint, rgb):  # type: ignore[no-untyped-def]
+@_inlined
+def _colour_at(p, places, sizes, light, texel_state, texels, levels, pixels, u, v, footprint, rgb):  # type: ignore[no-untyped-def]
     """The texture at plane coordinates, as pixels of this footprint in metres see it: known texels, else the tile and its light."""
-    i, j = int(np.floor((u - size[3]) / size[5])), int(np.floor((v - size[4]) / size[5]))
-    if 0 <= i < place[4] and 0 <= j < place[5] and footprint < 1.5 * size[5]:
-        at = place[3] + j * place[4] + i
+    a, b = (u - sizes[p, 3]) * sizes[p, 14], (v - sizes[p, 4]) * sizes[p, 14]
+    if footprint < 1.5 * sizes[p, 5] and a >= 0 and b >= 0 and a < places[p, 4] and b < places[p, 5]:
+        at = places[p, 3] + int(b) * places[p, 4] + int(a)
         if texel_state[at] == 1:
             for c in range(3):
                 rgb[c] = texels[at, c]
             return
-    a, b = (u - size[6]) / size[8], (v - size[7]) / size[9]
-    a = abs(a - 2 * np.rint(a / 2)) if size[10] > 0 else a - np.floor(a)
-    b = abs(b - 2 * np.rint(b / 2)) if size[11] > 0 else b - np.floor(b)
-    blur = min(max(np.log2(max(footprint / size[5], 1.0)), 0.0), place[7] - 1.0)
+    a, b = (u - sizes[p, 6]) / sizes[p, 8], (v - sizes[p, 7]) / sizes[p, 9]
+    mirror_u, mirror_v = sizes[p, 10] > 0, sizes[p, 11] > 0
+    a = abs(a - 2 * np.floor(a / 2 + 0.5)) if mirror_u else a - np.floor(a)
+    b = abs(b - 2 * np.floor(b / 2 + 0.5)) if mirror_v else b - np.floor(b)
+    blur = min(np.log2(footprint * sizes[p, 14]), places[p, 7] - 1.0) if footprint > sizes[p, 5] else 0.0
     fine = int(blur)
-    part = blur - fine
-    rgb[:] = 0
-    for step in range(2):
-        share = part if step else 1.0 - part
-        if share > 0:
-            level = levels[place[6] + min(fine + step, place[7] - 1)]
-            _bilinear(level, pixels, a, b, size[10] > 0, size[11] > 0, share, rgb)
-    _add_light(place, size, light, u, v, rgb)
+    part = np.float32(min(max(2 * (blur - fine) - 0.5, 0.0), 1.0))  # one level alone for half of the way: half the work
+    value = np.float32(_light_at(p, places, sizes, light, u, v))
+    rgb[0], rgb[1], rgb[2] = value, value, value
+    if part < 1:
+        _bilinear(places[p, 6] + fine, levels, pixels, a, b, mirror_u, mirror_v, np.float32(1) - part, rgb)
+    if part > 0:
+        coarser = places[p, 6] + min(fine + 1, places[p, 7] - 1)
+        _bilinear(coarser, levels, pixels, a, b, mirror_u, mirror_v, part, rgb)
 
 
-@_jit
-def _bilinear(level, pixels, a, b, mirror_u, mirror_v, share, rgb):  # type: ignore[no-untyped-def]
-    """Add share times the tile's level at a, b in 0…1."""
-    columns, rows = level[1], level[2]
+@_inlined
+def _bilinear(level, levels, pixels, a, b, mirror_u, mirror_v, share, rgb):  # type: ignore[no-untyped-def]
+    """Add share times a level of a tile at a, b in 0…1."""
+    first, columns, rows = levels[level, 0], levels[level, 1], levels[level, 2]
     x, y = a * columns - 0.5, b * rows - 0.5
     x0, y0 = int(np.floor(x)), int(np.floor(y))
-    fx, fy = x - x0, y - y0
-    for j in range(2):
-        row = y0 + j
-        row = min(max(row, 0), rows - 1) if mirror_v else row % rows
-        for i in range(2):
-            column = x0 + i
-            column = min(max(column, 0), columns - 1) if mirror_u else column % columns
-            weight = share * (fx if i else 1 - fx) * (fy if j else 1 - fy)
-            at = level[0] + row * columns + column
-            for c in range(3):
-                rgb[c] += weight * pixels[at, c]
-
-
-@_jit
-def _add_light(place, size, light, u, v, rgb):  # type: ignore[no-untyped-def]
-    x, y = (u - size[0]) / size[2] - 0.5, (v - size[1]) / size[2] - 0.5
-    x0, y0 = int(np.floor(x)), int(np.floor(y))
-    fx, fy, total = x - x0, y - y0, 0.0
-    for j in range(2):
-        row = min(max(y0 + j, 0), place[2] - 1)
-        for i in range(2):
-            at = place[0] + row * place[1] + min(max(x0 + i, 0), place[1] - 1)
-            total += (fx if i else 1 - fx) * (fy if j else 1 - fy) * light[at]
+    fx, fy = np.float32(x - x0), np.float32(y - y0)
+    x1, y1 = x0 + 1, y0 + 1
+    x0 = x0 if x0 >= 0 else 0 if mirror_u else columns - 1
+    y0 = y0 if y0 >= 0 else 0 if mirror_v else rows - 1
+    x1 = x1 if x1 < columns else columns - 1 if mirror_u else 0
+    y1 = y1 if y1 < rows else rows - 1 if mirror_v else 0
+    x0, y0 = min(x0, columns - 1), min(y0, rows - 1)
+    upper, lower = first + y0 * columns, first + y1 * columns
+    w00, w01 = share * (1 - fy) * (1 - fx), share * (1 - fy) * fx
+    w10, w11 = share * fy * (1 - fx), share * fy * fx
     for c in range(3):
-        rgb[c] += total
+        rgb[c] += w00 * pixels[upper + x0, c] + w01 * pixels[upper + x1, c]
+        rgb[c] += w10 * pixels[lower + x0, c] + w11 * pixels[lower + x1, c]
+
+
+@_inlined
+def _light_at(p, places, sizes, light, u, v):  # type: ignore[no-untyped-def]
+    columns, rows = places[p, 1], places[p, 2]
+    x = min(max((u - sizes[p, 0]) * sizes[p, 13] - 0.5, 0.0), columns - 1.0)
+    y = min(max((v - sizes[p, 1]) * sizes[p, 13] - 0.5, 0.0), rows - 1.0)
+    x0, y0 = int(x), int(y)
+    x1, y1 = min(x0 + 1, columns - 1), min(y0 + 1, rows - 1)
+    fx, fy, first = x - x0, y - y0, places[p, 0]
+    upper = light[first + y0 * columns + x0] * (1 - fx) + light[first + y0 * columns + x1] * fx
+    lower = light[first + y1 * columns + x0] * (1 - fx) + light[first + y1 * columns + x1] * fx
+    return upper * (1 - fy) + lower * fy
