@@ -95,7 +95,7 @@ def _floor(level: Level, x: float, y: float) -> float:
 
 
 def _reachable(level: Level, start: tuple[float, float], radius: float) -> dict[Cell, tuple[float, float]]:
-    """Places on a grid through the start that a designer's camera can walk to (it climbs any step), no further than the radius."""
+    """Places on a grid through the start that a designer's camera can walk to (it climbs any step) within the radius."""
     far = np.where(level.back < 0, level.front, level.back)
     gap = np.minimum(level.ceiling[level.front], level.ceiling[far]) - np.maximum(level.floor[level.front], level.floor[far])
     walls = level.lines[(level.back < 0) | (gap < PLAYER_HEIGHT)]

@@ -25,6 +25,7 @@ from spatia_bridge.wire.rpc import BRIDGE, methods
 DEFAULT_CREDIT_BYTES = 4 << 20
 MAX_EVENTS = 10_000  # that an `events` iterator nobody reads keeps; then the oldest go
 _EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
+_Listener = tuple[deque[msg.ServerBody], asyncio.Event]  # what came and was not read yet; set when something came
 _CHUNK_BODIES = (msg.ChunkPart, msg.ChunksRemoved, msg.Synced)
 
 
@@ -61,7 +62,7 @@ class BridgeClient(EditRequests):
         self._failures: dict[int, SpatiaError] = {}
         self._frames: dict[int, list[msg.TakeFrame]] = {}
         self._answers: dict[int, asyncio.Future[msg.Done]] = {}
-        self._listeners: list[tuple[deque[msg.ServerBody], asyncio.Event]] = []
+        self._listeners: list[_Listener] = []
         self._changed = asyncio.Condition()
         self._requests = 1
         self._sending = asyncio.Lock()
@@ -259,19 +260,22 @@ class BridgeClient(EditRequests):
         if not condition():
             raise self._gone()
 
-    async def events(self) -> AsyncIterator[msg.ServerBody]:
-        """Everything the server tells from now on, chunks left out, until the link ends."""
-        queue: deque[msg.ServerBody] = deque(maxlen=MAX_EVENTS)
-        listener = (queue, asyncio.Event())
+    def events(self) -> AsyncIterator[msg.ServerBody]:
+        """Everything the server tells from this call on, chunks left out, until the link ends."""
+        listener: _Listener = (deque(maxlen=MAX_EVENTS), asyncio.Event())
         self._listeners.append(listener)
+        return self._listen(listener)
+
+    async def _listen(self, listener: _Listener) -> AsyncIterator[msg.ServerBody]:
+        queue, something = listener
         try:
             while True:
                 while queue:
                     yield queue.popleft()
                 if self._ended is not None:
                     return
-                listener[1].clear()
-                await listener[1].wait()
+                something.clear()
+                await something.wait()
         finally:
             self._listeners.remove(listener)
 

@@ -1,6 +1,6 @@
 """`reproject`, the generator with no model: memory's projection, and its holes filled structure first.
 
-What references saw there comes first, then the scene's floors, ceilings and walls carried on, and what is left is filled smoothly.
+What references saw there comes first, then the scene's floors, ceilings and walls carried on; what is left is filled smoothly.
 The structure is found once a clip, in the world's frame, so that every frame of the clip shows the same place.
 """
 
@@ -67,7 +67,7 @@ def _structure(
 def _frame(number: int, projection: Projection, references: tuple[View, ...], palette: Palette | None) -> GeneratedFrame:
     """Covered pixels as they are; then references, planes, and smooth filling, each only where the one before left a hole."""
     colour, depth_m, filled = projection.colour.copy(), projection.depth_m.copy(), projection.coverage.copy()
-    confidence = projection.confidence / np.float32(255)
+    confidence = np.asarray(projection.confidence / np.float32(255), np.float32)
     warp(references, projection.camera, filled, colour, depth_m, confidence)
     if palette is not None:
         palette.paint(projection.camera, filled, colour, depth_m, confidence)
@@ -75,5 +75,5 @@ def _frame(number: int, projection: Projection, references: tuple[View, ...], pa
         colour, depth_m, smooth = fill(colour, depth_m, filled)
         if palette is not None:
             depth_m = np.where(filled | (smooth >= FOG_CONFIDENCE), depth_m, np.float32(0))
-        confidence = np.where(filled, confidence, np.minimum(smooth, np.float32(SMOOTH_CONFIDENCE)))
+        confidence = np.where(filled, confidence, np.minimum(smooth, np.float32(SMOOTH_CONFIDENCE))).astype(np.float32)
     return GeneratedFrame(number, colour, depth_m, None, confidence)

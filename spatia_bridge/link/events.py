@@ -34,8 +34,17 @@ class Stage(Enum):
 
 
 @dataclass(frozen=True)
+class ReferenceInfo:
+    """An earlier frame that the generator was shown, and why this one."""
+
+    clip: int
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class TakeInfo:
-    """A take without its frames."""
+    """A take without its frames. `references` are known while the session is open."""
 
     number: int
     state: TakeState
@@ -48,6 +57,7 @@ class TakeInfo:
     fps: float = 16.0
     width: int = 0
     height: int = 0
+    references: tuple[ReferenceInfo, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, eq=False)

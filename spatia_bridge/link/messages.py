@@ -435,6 +435,13 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    take: int = 0
+    frame: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Take:
     number: int = 0
     state: TakeState | None = None
@@ -447,6 +454,7 @@ class Take:
     fps: float = 0.0
     width: int = 0
     height: int = 0
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ def take_message(take: TakeInfo) -> msg.Take:
         take.fps,
         take.width,
         take.height,
+        tuple(msg.Reference(each.clip, each.number, each.reason) for each in take.references),
     )
 
 

@@ -5,7 +5,8 @@ Nothing here looks at single points, except once when a chunk is first met: a fr
 Level of detail. Points of a chunk are ordered so that prefixes of certain lengths hold exactly one point for every occupied cell
 of 2^k voxels (`geometry.morton`). Where a chunk's points, at its nearest corner, would stand closer than LOD_SPACING_PX on
 screen, the shortest of these prefixes whose spacing still is at most that is drawn; footprints grow with the spacing, so that a
-surface stays closed. A frame then costs a few points a pixel, whatever memory holds.
+surface stays closed. The spacing is the geometric mean of along and across: a surface seen at a slant, whose normals say so, has
+more points a pixel than one seen face on and makes do with fewer. A frame then costs a few points a pixel, whatever memory holds.
 """
 
 import threading
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.geometry.morton import BITS, cell_counts
 from spatia_bridge.memory.chunk import Chunk
-from spatia_bridge.memory.record import CHUNK_SIDE, FOOTPRINT_BIAS, FOOTPRINT_STEPS, QUARTERS
+from spatia_bridge.memory.record import CHUNK_SIDE, FOOTPRINT_BIAS, FOOTPRINT_STEPS, QUARTERS, decode_normals
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.render.splat import FAR_M, MIN_COSINE, MIN_RADIUS_PX, NEAR_M, RIM_BIAS, SPLAT_DIAMETER, Lens
 
@@ -26,7 +27,11 @@ LOD_SPACING_PX = 1.2
 MARGIN_PX = 2.0  # beyond the image's edges: the smallest splats, and float32 rounding
 ROUNDING = 1e-4  # relative; far above what float32 loses, far below what would cost anything
 TABLES_KEPT = 4
+MIN_SLANT = 0.25  # of the cosine between normals and the view
+NORMALS = 256  # of a chunk's first points, an even sample, say how it is slanted
 CELLS = 8  # where in an extent the lengths of the even prefixes begin
+MOMENTS = CELLS + BITS + 1  # and the mean products of the normals' components
+EXTENT = MOMENTS + 9
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -40,7 +45,7 @@ class ChunkTable:
         chunks: the chunks, length C. They keep the records alive to which `addresses` point.
         addresses: uint64 (C,), where each chunk's records start in memory.
         index: int64 (C, 4), level and cube.
-        extents: float64 (C, 15), see `_extent`.
+        extents: float64 (C, 24), see `_extent`.
         counts: int64 (C,) points.
         voxel_m: float64 (C,) voxel sizes.
         origin_world: float64 (C, 3), low corners of the cubes.
@@ -65,7 +70,7 @@ class ChunkTable:
     def of(cls, base: Snapshot, known: "ChunkTable | None" = None) -> "ChunkTable":
         """O(points of the chunks that differ from `known`'s), and a dictionary look-up for each of the others."""
         if not base.chunks:
-            return cls._of_rows(base, (), np.zeros(0, np.uint64), np.zeros((0, 4), np.int64), np.zeros((0, CELLS + BITS + 1)))
+            return cls._of_rows(base, (), np.zeros(0, np.uint64), np.zeros((0, 4), np.int64), np.zeros((0, EXTENT)))
         kept: list[int] = []
         fresh = dict(base.chunks)
         for row, chunk in enumerate(known.chunks if known else ()):
@@ -73,7 +78,7 @@ class ChunkTable:
                 kept.append(row)
                 del fresh[chunk.index]
         index = np.array([*fresh.keys()], np.int64).reshape(-1, 4)
-        extents = np.array([_extent(chunk) for chunk in fresh.values()]).reshape(-1, CELLS + BITS + 1)
+        extents = np.array([_extent(chunk) for chunk in fresh.values()]).reshape(-1, EXTENT)
         addresses = np.array([chunk.address for chunk in fresh.values()], np.uint64)
         unordered = list(fresh.values())
         if known is not None:
@@ -114,14 +119,17 @@ _extents_lock = threading.Lock()
 
 
 def _extent(chunk: Chunk) -> Floats:
-    """float64 (15,): low and high corner in quarter voxels, mean and greatest footprint exponent, even prefixes; once a chunk."""
+    """float64 (24,), once a chunk: low and high corner in quarter voxels, mean and greatest footprint exponent, the lengths of
+    the even prefixes, and the (3, 3) mean of n nᵀ over normals n."""
     with _extents_lock:
         known = _extents.get(chunk)
     if known is None:
         first_words = chunk.records.view(np.uint32).reshape(len(chunk), -1)[:, 0]
         columns = np.ascontiguousarray(first_words).view(np.uint8).reshape(-1, 4)
         low, high = columns.min(axis=0), columns.max(axis=0)
-        known = np.array([*low[:3], *high[:3], columns[:, 3].mean(), high[3], *cell_counts(chunk.codes())], np.float64)
+        normals = decode_normals(chunk.records["normal"][:NORMALS]).astype(np.float64)
+        moments = (normals.T @ normals / len(normals)).ravel()
+        known = np.array([*low[:3], *high[:3], columns[:, 3].mean(), high[3], *cell_counts(chunk.codes()), *moments])
         with _extents_lock:
             _extents[chunk] = known
     return known
@@ -181,8 +189,7 @@ def select(table: ChunkTable, camera: Camera) -> Selection:
     half = (table.high_world - table.low_world) / 2
     centre = (table.high_world + table.low_world) / 2 @ pose[:3, :3].T + pose[:3, 3]
     near = np.maximum(centre[:, 2] - half @ np.abs(pose[2, :3]), NEAR_M)
-    step = np.floor(np.log2(np.maximum(LOD_SPACING_PX * near / (focal * table.spacing_m), 1))).astype(np.int64)
-    takes = table.extents[np.arange(len(step)), CELLS + np.minimum(step, BITS)].astype(np.int64)
+    takes = _takes(table, centre @ pose[:3, :3], focal / near)
     radius = SPLAT_DIAMETER / 2 * table.voxel_m * np.sqrt(table.counts / takes)
     reach = radius * table.max_footprint
     rows = np.flatnonzero(_in_frustum(centre, half, reach, camera))
@@ -200,6 +207,16 @@ def select(table: ChunkTable, camera: Camera) -> Selection:
         max_key=max_key.astype(np.float32),
         camera_from_world=pose[:3, :3].astype(np.float32),
     )
+
+
+def _takes(table: ChunkTable, direction_world: Floats, px_per_m: Floats) -> Integers:
+    """int64 (C,): how many points to draw of each chunk that lies in a direction (C, 3), at px_per_m (C,) pixels a metre."""
+    moments = table.extents[:, MOMENTS:].reshape(-1, 3, 3)
+    squared = np.einsum("ci,cij,cj->c", direction_world, moments, direction_world)
+    slant = np.sqrt(squared / np.maximum((direction_world**2).sum(axis=1), 1e-12))
+    spacing_px = px_per_m * table.spacing_m * np.sqrt(np.maximum(slant, MIN_SLANT))
+    step = np.floor(np.log2(np.maximum(LOD_SPACING_PX / spacing_px, 1))).astype(np.int64)
+    return table.extents[np.arange(len(step)), CELLS + np.minimum(step, BITS)].astype(np.int64)
 
 
 def _in_frustum(centre: Floats, half: Floats, reach: Floats, camera: Camera) -> npt.NDArray[np.bool_]:

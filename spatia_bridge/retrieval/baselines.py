@@ -32,10 +32,10 @@ class MostRecent:
 
 
 class FrustumOverlap:
-    """Fields of view that overlap with the new ones, as in Context as Memory (Yu et al. 2025, arXiv 2506.03141), blind to occlusion.
+    """Fields of view that overlap with the new ones, as in Context as Memory (Yu et al. 2025, arXiv 2506.03141); occlusion-blind.
 
-    They filter by overlap and then draw at random among what is not redundant. Here the new cameras' frusta are filled with sample
-    points, and frames are chosen greedily by the points that they add: as good as frusta alone allow.
+    They filter by overlap and then draw at random among what is not redundant. Here the new cameras' frusta are filled with
+    sample points, and frames are chosen greedily by the points that they add: as good as frusta alone allow.
 
     Args:
         cameras: of all earlier frames.

@@ -1,14 +1,14 @@
 """What a view shows, as coarse cells: a few hundred numbers that can be compared with those of any other view.
 
-A view's depth is sampled on a grid of some 53 × 30 pixels. A sample at depth z stands for s = z · (angle between samples) metres of
-surface; it falls into a cell of side `cell_side_m` · 2^L with the least L at which the side is SAMPLES_ACROSS · s or more, so that a
-cell always holds several samples and what is far costs no more cells than it has samples. Only what the depth image itself shows
-becomes a cell: what is occluded is not seen.
+A view's depth is sampled on a grid of some 53 × 30 pixels. A sample at depth z stands for a square of side s = z · (distance of the
+samples at depth 1), more if it is seen at an angle. It falls into a cell of side `cell_side_m` · 2^L with the least L at which the
+side is SAMPLES_ACROSS · s or more, so that a cell holds many samples, and what is far costs no more cells than it has samples. Only
+what the depth image itself shows becomes a cell: what is occluded is not seen.
 
 Views from different distances meet on different levels, so a frame's cells also count for the cells that contain them, up to
-LEVELS_UP levels: a surface crosses about four of the eight children of a cell, so a cell is worth the sum of its children's values
-over four. A cell's value is how well the frame shows it: samples seen over FULL_SAMPLES, at most 1. Seen at a grazing angle, cut by
-the image's edge or half hidden, it holds fewer samples. A mean normal tells the two sides of a thin wall apart.
+LEVELS_UP levels. A cell's value is the surface that the frame shows in it, over the side squared: where it is cut off by the
+image's edge or half hidden there is less, and of its cells a larger one has a quarter of the sum. A mean normal a cell tells the two
+sides of a thin wall apart.
 """
 
 import zlib
@@ -20,14 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.errors import CodecError, InvalidInputError
-from spatia_bridge.frames import MIN_DEPTH_M, DepthImage, Mask
+from spatia_bridge.frames import MAX_DEPTH_M, MIN_DEPTH_M, DepthImage, Mask
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory.chunk import MAX_LEVEL
 from spatia_bridge.memory.record import CHUNK_SIDE
 
-VOXELS_A_CELL = (
-    CHUNK_SIDE  # a good side for a memory's cells: the cube of a chunk, 1/8 or less of the depth that set the voxel size
-)
+VOXELS_A_CELL = CHUNK_SIDE  # a good side for a memory's cells: a chunk's, 1/8 or less of the depth that set the voxel size
 SAMPLES_A_VIEW = 1600
 SAMPLES_ACROSS = 5.0
 AREA_UNIT = 1024  # of a sample's area: a cell's side squared
@@ -90,8 +88,8 @@ class FrameCells:
         return len(self.keys)
 
     def to_bytes(self) -> bytes:
-        """Eight bytes of header, then one zlib stream of ten planes of N bytes: eight of the gaps between keys, low byte first, values,
-        normals, each as differences modulo 256. The header is "SBCV", version 1, a zero and N as a little-endian u16."""
+        """The header "SBCV", version 1, a zero and N as a little-endian u16; then one zlib stream of ten planes of N bytes: eight of
+        the gaps between keys, low byte first, then values and normals as differences modulo 256."""
         planes = np.empty((_PLANES, len(self)), np.uint8)
         gaps = np.diff(self.keys, prepend=np.uint64(0))
         planes[:8] = gaps.astype("<u8").view(np.uint8).reshape(-1, 8).T
@@ -151,13 +149,15 @@ def shown_cells(
             raise InvalidInputError(f"{name} has shape {image.shape}, the camera {(k.height, k.width)}", "make them equal")
     scale = min(1.0, (SAMPLES_A_VIEW / (k.width * k.height)) ** 0.5)
     columns, rows = _centres(k.width, scale), _centres(k.height, scale)
-    depth = depth_m[np.ix_(rows, columns)].astype(np.float32)
+    depth = depth_m[rows[:, None], columns].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse = np.where(depth >= MIN_DEPTH_M, 1 / np.minimum(depth, MAX_DEPTH_M), 0.0)
     if usable is not None:
-        depth[~usable[np.ix_(rows, columns)]] = 0
+        inverse *= usable[rows[:, None], columns]
     x, y = (columns + 0.5 - k.cx) / k.fx, (rows + 0.5 - k.cy) / k.fy
-    step = (k.width * k.height / (k.fx * k.fy * depth.size)) ** 0.5  # between samples, at a depth of 1
+    step = (k.width * k.height / (k.fx * k.fy * inverse.size)) ** 0.5  # between samples, at a depth of 1
     pose = np.ascontiguousarray(camera.world_from_camera)
-    keys, areas, normals = _sample(depth, x, y, step, pose, cell_side_m, thin, offset)
+    keys, areas, normals = _sample(inverse, x, y, step, pose, cell_side_m, thin, offset)
     return _merged(Shown(keys, np.ones(len(keys), np.int64), areas, normals))
 
 
@@ -168,58 +168,63 @@ def _centres(size: int, scale: float) -> npt.NDArray[np.int64]:
 
 
 @_jit
-def _normal(depth, x, y, j, i):  # type: ignore[no-untyped-def]
-    """Unit normal of a sample in the camera's frame, facing it, from the neighbours nearest in depth."""
-    height, width = depth.shape
-    z, di, dj, best_i, best_j = np.float64(depth[j, i]), 0, 0, np.inf, np.inf
-    for s in (-1, 1):
-        if 0 <= i + s < width and depth[j, i + s] > 0 and abs(depth[j, i + s] - z) < best_i:
-            di, best_i = s, abs(depth[j, i + s] - z)
-        if 0 <= j + s < height and depth[j + s, i] > 0 and abs(depth[j + s, i] - z) < best_j:
-            dj, best_j = s, abs(depth[j + s, i] - z)
-    nx, ny, nz = -x[i], -y[j], -1.0
-    if best_i < np.inf and best_j < np.inf:
-        zi, zj = np.float64(depth[j, i + di]), np.float64(depth[j + dj, i])
-        ax, ay, az = x[i + di] * zi - x[i] * z, y[j] * (zi - z), zi - z
-        bx, by, bz = x[i] * (zj - z), y[j + dj] * zj - y[j] * z, zj - z
-        cx, cy, cz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-        side = cx * x[i] + cy * y[j] + cz
-        if side != 0.0:
-            sign = -1.0 if side > 0 else 1.0
-            nx, ny, nz = cx * sign, cy * sign, cz * sign
-    length = np.sqrt(nx * nx + ny * ny + nz * nz)
-    return nx / length, ny / length, nz / length
+def _slope(before, here, after, at_before, at, at_after):  # type: ignore[no-untyped-def]
+    """Growth of inverse depth along an axis, towards the more similar neighbour: it is on the same surface. NaN without one."""
+    ahead, behind = after - here, here - before
+    if after > 0 and (not before > 0 or abs(ahead) <= abs(behind)):
+        return ahead / (at_after - at)
+    return behind / (at - at_before) if before > 0 else np.nan
 
 
 @_jit
-def _backdrop_depth(pose, dx, dy, dz):  # type: ignore[no-untyped-def]
-    """Planar depth at which the ray with direction d (per unit of planar depth) leaves the sphere of backdrop around the origin."""
+def _plane(inverse, x, y, j, i):  # type: ignore[no-untyped-def]
+    """The plane through a sample as (a, b, c) with 1 / depth = a x + b y + c: along its normal, away from the camera.
+
+    Where neighbours are missing it faces the camera.
+    """
+    height, width = inverse.shape
+    w = inverse[j, i]
+    left, right, above, below = max(i - 1, 0), min(i + 1, width - 1), max(j - 1, 0), min(j + 1, height - 1)
+    a = _slope(inverse[j, left] * (left < i), w, inverse[j, right] * (right > i), x[left], x[i], x[right])
+    b = _slope(inverse[above, i] * (above < j), w, inverse[below, i] * (below > j), y[above], y[j], y[below])
+    if np.isnan(a) or np.isnan(b):
+        s = w / (x[i] * x[i] + y[j] * y[j] + 1.0)
+        return s * x[i], s * y[j], s
+    return a, b, w - a * x[i] - b * y[j]
+
+
+@_jit
+def _backdrop_depth(pose, dx, dy, dz, length):  # type: ignore[no-untyped-def]
+    """Planar depth at which the ray with direction d (a unit of planar depth long) leaves the sphere of backdrop."""
     ox, oy, oz = pose[0, 3], pose[1, 3], pose[2, 3]
-    length = np.sqrt(dx * dx + dy * dy + dz * dz)
     b, c = (ox * dx + oy * dy + oz * dz) / length, ox * ox + oy * oy + oz * oz - BACKDROP_RANGE_M * BACKDROP_RANGE_M
     return ((-b + np.sqrt(b * b - c)) if c < 0 else BACKDROP_RANGE_M) / length
 
 
 @_jit
-def _sample(depth, x, y, step, pose, side_m, thin, offset):  # type: ignore[no-untyped-def]
-    """For every sample its cell's key, 0 for none, the area that it stands for, and its normal in the world."""
-    height, width = depth.shape
+def _sample(inverse, x, y, step, pose, side_m, thin, offset):  # type: ignore[no-untyped-def]
+    """For every sample its cell's key, 0 for none, the area that it stands for, and its normal in the world.
+
+    Args:
+        inverse: float64 (h, w), of depth in 1/m; 0 = nothing there.
+        x, y: float64 (w,) and (h,), of the rays through the samples where z = 1.
+    """
+    height, width = inverse.shape
     keys, areas = np.zeros(height * width, np.uint64), np.zeros(height * width, np.int64)
     normals = np.zeros((height * width, 3), np.float32)
     for j in range(offset, height, thin):
         for i in range(width):
-            z = np.float64(depth[j, i])
-            if not z >= MIN_DEPTH_M:
+            w = inverse[j, i]
+            if w == 0.0:
                 continue
             dx = pose[0, 0] * x[i] + pose[0, 1] * y[j] + pose[0, 2]
             dy = pose[1, 0] * x[i] + pose[1, 1] * y[j] + pose[1, 2]
             dz = pose[2, 0] * x[i] + pose[2, 1] * y[j] + pose[2, 2]
-            length = np.sqrt(dx * dx + dy * dy + dz * dz)
-            nx, ny, nz = -x[i] / length, -y[j] / length, -1.0 / length
-            if z * length < BACKDROP_RANGE_M:
-                nx, ny, nz = _normal(depth, x, y, j, i)
-            else:
-                z = _backdrop_depth(pose, dx, dy, dz)
+            z, length = 1.0 / w, np.sqrt(x[i] * x[i] + y[j] * y[j] + 1.0)
+            a, b, c = _plane(inverse, x, y, j, i)
+            if z * length >= BACKDROP_RANGE_M:
+                z = _backdrop_depth(pose, dx, dy, dz, length)
+                w, a, b, c = 1.0 / z, x[i], y[j], 1.0
             level, size = 0, side_m
             while size < SAMPLES_ACROSS * step * z and level < MAX_LEVEL:
                 level, size = level + 1, size * 2.0
@@ -231,11 +236,12 @@ def _sample(depth, x, y, step, pose, side_m, thin, offset):  # type: ignore[no-u
             n = j * width + i
             key = ((level << _AXIS_BITS | (int(cx) + _HALF)) << _AXIS_BITS | (int(cy) + _HALF)) << _AXIS_BITS | (int(cz) + _HALF)
             keys[n] = np.uint64(key)
+            norm = np.sqrt(a * a + b * b + c * c)
             # what lies between samples, head on, is step z a side; seen from an angle it is longer
-            cosine = max(-(nx * x[i] + ny * y[j] + nz) / length, MIN_COSINE)
+            cosine = max((a * x[i] + b * y[j] + c) / (norm * length), MIN_COSINE)
             areas[n] = max(np.int64(AREA_UNIT * thin * (step * z / size) ** 2 / cosine + 0.5), 1)
-            for a in range(3):
-                normals[n, a] = pose[a, 0] * nx + pose[a, 1] * ny + pose[a, 2] * nz
+            for axis in range(3):
+                normals[n, axis] = -(pose[axis, 0] * a + pose[axis, 1] * b + pose[axis, 2] * c) / norm
     return keys, areas, normals
 
 

@@ -152,10 +152,10 @@ class Cover:
         normals: Bytes,
         frame_count: int,
     ) -> Matches:
-        """Take up a segment's frames, see `covisibility.Segment`, before anything is covered; their gains are kept from now on."""
+        """Take up a segment's frames (see `covisibility.Segment`) before anything is covered; their gains are kept from now on."""
         gains = np.zeros(frame_count, np.int64)
-        lists = _match(cells, starts, natives, frames, values, normals, self._wanted, self._weights, gains)
-        self._matches.append(Matches(*lists, gains))
+        spans, matched, shown = _match(cells, starts, natives, frames, values, normals, self._wanted, self._weights, gains)
+        self._matches.append(Matches(spans, matched, shown, gains))
         return self._matches[-1]
 
     def cover(self, row: Bytes) -> None:
@@ -166,8 +166,8 @@ class Cover:
 
 
 def _containing(wanted: Shown) -> tuple[Keys, Integers]:
-    """The wanted cells and those around them, uint64 (LEVELS_UP + 1, Q), 0 = none; and factors that make a frame's value for such a
-    cell to v · UNIT · 2^_SHIFT. They count the surface wanted there on the same level: from another it is the same surface again."""
+    """The wanted cells and those around them, uint64 (LEVELS_UP + 1, Q), 0 = none; and factors that make a frame's value for such
+    a cell to v · UNIT · 2^_SHIFT. They count the surface wanted there on the same level: on another it is the same one again."""
     keys, factors, above = [], [], wanted.keys
     for up in range(LEVELS_UP + 1):
         _, group = np.unique(above, return_inverse=True)

@@ -1,8 +1,8 @@
 """The covisibility index: what every frame saw, kept up frame by frame, searched without looking at a point of memory.
 
 It is an inverted index: for every cell the frames that show it. It lies in segments of up to SEGMENT_FRAMES frames, which are
-immutable: a search holds on to those it began with, whatever is added or removed meanwhile. New frames form small segments, and
-two neighbours of about the same size become one, so that there are few and an entry is moved a handful of times in all.
+immutable: a search holds on to those it began with, whatever is added or removed meanwhile. New frames form small segments, and two
+neighbours of about the same size become one, so that there are few and an entry is moved a handful of times in all.
 """
 
 import threading
@@ -167,7 +167,8 @@ class CovisibilityIndex:
 
     @property
     def state_bytes(self) -> int:
-        """What the arrays take: at most 4 bytes a cell of a frame and 24 a cell of a segment; some 1 to 2 KiB a frame in practice."""
+        """What the arrays take: 4 bytes a cell of a frame and 24 a cell of a segment, so at most 28 · MAX_CELLS a frame; 0.7 KiB a
+        frame is usual."""
         return sum(segment.nbytes for segment in self._segments)
 
     def _append(self, frames: Sequence[tuple[FrameKey, FrameCells]]) -> None:

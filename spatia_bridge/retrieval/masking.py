@@ -1,7 +1,7 @@
 """Which pixels of an earlier frame show what was removed since.
 
-A reference or preceding frame was made before something was deleted; a generator that sees it there paints it back. The mask follows
-from the snapshot's tombstones alone, so undoing a removal lifts it.
+A reference or preceding frame was made before something was deleted; a generator that sees it there paints it back. The mask
+follows from the snapshot's tombstones alone, so undoing a removal lifts it.
 """
 
 import numpy as np
@@ -18,8 +18,8 @@ DEFAULT_GROW_PX = 2  # pixels along an outline mix both sides
 def removed_pixels(frame: RgbdFrame, regions: tuple[Region, ...], grow_px: int = DEFAULT_GROW_PX) -> Mask:
     """Pixels bool (H, W) of a frame that show something inside one of the regions: to be hidden from the generator.
 
-    A pixel with depth is judged by its point. One without (0, negative, NaN) may show anything along its ray, so it is hidden when
-    the ray meets a region. Infinite depth shows the backdrop, never a region.
+    A pixel with depth is judged by its point. One without (0, negative, NaN) may show anything along its ray, so it is hidden
+    when the ray meets a region. Infinite depth shows the backdrop, never a region.
 
     Args:
         regions: a snapshot's tombstones, world frame.

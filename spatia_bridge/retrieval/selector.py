@@ -123,7 +123,7 @@ class _Candidates:
                     self.choose((n, frame))
 
     def best(self) -> tuple[int, FrameKey, tuple[int, int]]:
-        """What the frame that adds most would add, of `cover.total`; its key; and its place, for `choose`. 0 if none adds anything."""
+        """What the best frame would add, of `cover.total`; its key; and its place, for `choose`. 0 if none adds anything."""
         found = 0, FrameKey(-1, -1), (-1, -1)
         for n, (segment, matches, may) in enumerate(zip(self._segments, self._matches, self._may, strict=True)):
             gains = np.where(may, matches.gains, -1)

@@ -4,7 +4,7 @@ The index is kept in the scene's first alignment, so that scaling or turning the
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -60,8 +60,7 @@ class Gallery:
         asked = np.unique(np.linspace(0, len(projection) - 1, CAMERAS_ASKED).astype(int))
         first = base.alignment.inverse()
         views = [_realigned(projection[int(n)], first) for n in asked]
-        allowed = frozenset(clips)
-        wanted = Wanted(views, tuple(preceding), lambda key: key.clip in allowed)
+        wanted = Wanted(views, tuple(preceding), frozenset(clips))
         choices = CovisibilitySelector(index).select(wanted, count)
         return tuple(
             ReferenceFrame(self.frame(base, choice.key), choice.key.clip, choice.key.number, choice.reason) for choice in choices
@@ -78,7 +77,7 @@ class Gallery:
             if self._index is None:
                 self._index = CovisibilityIndex(VOXELS_A_CELL * base.voxel_size_m / base.alignment.scale)
             for clip in sorted(set(clips) - self._known):
-                self._index.put_all(self._seen(self._index, clip))
+                self._index.put(self._seen(self._index, clip))
                 self._known.add(clip)
             return self._index
 
@@ -119,6 +118,3 @@ def _realigned(projection: Projection, change: Similarity) -> Projection:
         return projection
     depth_m = (projection.depth_m * np.float32(change.scale)).astype(np.float32)
     return replace(projection, camera=change.camera(projection.camera), depth_m=depth_m)
-
-
-Select = Callable[[Snapshot, Sequence[Projection]], tuple[ReferenceFrame, ...]]

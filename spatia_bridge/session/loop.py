@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spatia_bridge.errors import InvalidInputError
-from spatia_bridge.frames import GeneratedFrame, RgbdFrame, Take
+from spatia_bridge.frames import GeneratedFrame, Projection, ReferenceFrame, RgbdFrame, Take
 from spatia_bridge.generation.base import CancelToken, ClipRequest, Event, Generator, Step
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory import Cause, Memory, Revision, Snapshot
@@ -15,6 +15,7 @@ from spatia_bridge.session.carry import carried_take
 from spatia_bridge.slam.update import CheckPoint, Slam
 
 Publish = Callable[[Event], None]
+Select = Callable[[Sequence[Projection]], tuple[ReferenceFrame, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,18 +38,33 @@ class ClipPlan:
     fps: float
 
 
+def no_references(_projection: Sequence[Projection]) -> tuple[ReferenceFrame, ...]:
+    """Memory alone."""
+    return ()
+
+
 def make_take(
-    stages: Stages, generator: Generator, base: Snapshot, plan: ClipPlan, publish: Publish, cancel: CancelToken
+    stages: Stages,
+    generator: Generator,
+    base: Snapshot,
+    plan: ClipPlan,
+    publish: Publish,
+    cancel: CancelToken,
+    select: Select = no_references,
 ) -> Take:
     """Steer a clip by the base's projection along the plan's cameras; publish its steps and frames as they are done.
+
+    Args:
+        select: chooses the references for a scene projection video.
 
     Raises:
         CancelledError: within one step of the cancel.
         InvalidInputError: the generator broke its contract (frames missing or out of order).
     """
     projection = stages.renderer.project(base, plan.cameras)
+    references = select(projection)
+    request = ClipRequest(projection, references, plan.preceding, plan.prompt, plan.seed)
     frames: list[GeneratedFrame] = []
-    request = ClipRequest(projection, (), plan.preceding, plan.prompt, plan.seed)
     for event in generator.generate(request, cancel):
         cancel.raise_if_cancelled()
         made = event if isinstance(event, Step) else storable(event)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from spatia_bridge.errors import CancelledError, ConflictError, NotFoundError, RejectedUpdateError, UnavailableError
-from spatia_bridge.frames import GeneratedFrame, Projection, RgbdFrame, Take
+from spatia_bridge.frames import GeneratedFrame, Projection, ReferenceFrame, RgbdFrame, Take
 from spatia_bridge.generation.base import ClipShape, Event, Generator, Step
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.geometry.similarity import Similarity
@@ -13,6 +13,7 @@ from spatia_bridge.geometry.trajectory import Recorder, Trajectory
 from spatia_bridge.link.events import (
     FrameMade,
     JobProgress,
+    ReferenceInfo,
     RevisionMade,
     SessionEvent,
     Stage,
@@ -21,7 +22,9 @@ from spatia_bridge.link.events import (
     TakeState,
 )
 from spatia_bridge.memory import Cause, Edit, Memory, Revision, Snapshot
-from spatia_bridge.session.carry import carried_cameras, carried_frame, carried_made, now_from_then
+from spatia_bridge.retrieval import FrameKey
+from spatia_bridge.session.carry import carried_cameras, carried_made, now_from_then
+from spatia_bridge.session.gallery import Gallery
 from spatia_bridge.session.jobs import Job, JobQueue
 from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, plant
 from spatia_bridge.session.workers import Workers
@@ -83,6 +86,7 @@ class Session:
         self.recorder = Recorder()
         self.recording_by: object | None = None  # the one client whose poses are recorded: clocks differ
         self._store = store
+        self._gallery = Gallery(store)
         self._stages = stages
         self._make_generator = make_generator
         self._workers = workers
@@ -328,15 +332,22 @@ class Session:
         info = _begun(number, job, generator.name, base, cameras)
         self._tell_take(info)
         self._jobs.publish(job.progress(Stage.PROJECTING))
-        preceding = await self._workers.run(self._preceding, base, generator.shape.preceding_frames)
+        shown, preceding = await self._workers.run(self._preceding, base, generator.shape.preceding_frames)
         plan = ClipPlan(number, cameras, preceding, job.prompt, job.seed + job.clip, job.fps)
         loop = asyncio.get_running_loop()
+        lineage = self.memory.lineage(base.revision)
 
         def publish(event: Event) -> None:
             loop.call_soon_threadsafe(self._on_generator_event, job, number, cameras, event)
 
+        def select(projection: Sequence[Projection]) -> tuple[ReferenceFrame, ...]:
+            clips = [r.clip for r in lineage if r.clip]
+            chosen = self._gallery.select(base, projection, generator.shape.references, clips, shown)
+            loop.call_soon_threadsafe(self._on_references, number, chosen)
+            return chosen
+
         try:
-            take = await self._workers.run(make_take, self._stages, generator, base, plan, publish, job.cancel)
+            take = await self._workers.run(make_take, self._stages, generator, base, plan, publish, job.cancel, select)
             await self._workers.run(self._store.put_take, take)
         except BaseException:
             self._made.pop(number, None)
@@ -344,8 +355,12 @@ class Session:
             raise
         self._takes[number] = take
         self._made.pop(number, None)
-        self._tell_take(replace(info, state=TakeState.PENDING, frames_done=len(cameras)))
+        self._tell_take(replace(self._infos[number], state=TakeState.PENDING, frames_done=len(cameras)))
         return take
+
+    def _on_references(self, number: int, references: tuple[ReferenceFrame, ...]) -> None:
+        told = tuple(ReferenceInfo(each.clip, each.number, each.reason) for each in references)
+        self._tell_take(replace(self._infos[number], references=told))
 
     def _on_generator_event(self, job: Job, number: int, cameras: Sequence[Camera], event: Event) -> None:
         if isinstance(event, Step):
@@ -366,14 +381,14 @@ class Session:
         finally:
             del self._decisions[take]
 
-    def _preceding(self, base: Snapshot, count: int) -> tuple[RgbdFrame, ...]:
+    def _preceding(self, base: Snapshot, count: int) -> tuple[tuple[FrameKey, ...], tuple[RgbdFrame, ...]]:
         """The tail of the last take that memory still holds (an undone one no longer precedes anything), oldest first."""
         clips = [r.clip for r in self.memory.lineage() if r.cause in (Cause.TAKE, Cause.FORK) and r.clip]
         if not clips or not count:
-            return ()
+            return (), ()
         last = self._store.take_info(clips[-1])
-        frames = [self._store.load_frame(last.number, n) for n in range(max(last.frames - count, 0), last.frames)]
-        return tuple(carried_frame(frame, last.alignment, base.alignment) for frame in frames)
+        keys = tuple(FrameKey(last.number, n) for n in range(max(last.frames - count, 0), last.frames))
+        return keys, tuple(self._gallery.frame(base, key) for key in keys)
 
     # -------------------------------------------------------------------------------------------------- helpers
 

@@ -153,7 +153,7 @@ async def test_every_event_comes_in_order(host):
     await session.accept(take)
     assert [frame.frame.number for frame in watcher.of(FrameMade)] == list(range(6))
     states = [event.take.state for event in watcher.of(TakeChanged)]
-    assert states == [TakeState.GENERATING, TakeState.PENDING, TakeState.ACCEPTED]
+    assert states == [TakeState.GENERATING, TakeState.GENERATING, TakeState.PENDING, TakeState.ACCEPTED]  # begun, references
     stages = [event.stage for event in watcher.of(JobProgress)]
     assert stages == [Stage.QUEUED, Stage.PROJECTING, *[Stage.GENERATING] * 6, Stage.DONE]
     remaining = [event.remaining_secs for event in watcher.of(JobProgress)]

@@ -229,7 +229,7 @@ def _pyramid(colour: Bytes) -> tuple[Bytes, ...]:
     return tuple(levels)
 
 
-def wrapped(place: Floats, mirror: bool) -> Floats:
+def wrapped(place: npt.NDArray[np.floating], mirror: bool) -> Floats:
     """Coordinates in tiles (1 = one tile) to 0…1 within the tile."""
     if not mirror:
         return np.asarray(place - np.floor(place))
@@ -257,4 +257,4 @@ def _light(sheet: Sheet, tile: Tile, extent: Extent, period_px: tuple[float, flo
     smooth = np.clip(box_mean(mean[..., None], count > 0, window[1], window[0]), -MAX_LIGHT, MAX_LIGHT)
     shifted = np.repeat(np.clip(np.rint(4 * smooth + 128), 0, 255).astype(np.uint8), 3, axis=2)
     spread = fill(shifted, np.ones(shape, np.float32), count > 0)[0]
-    return (spread[..., 0].astype(np.float32) - 128) / 4
+    return np.asarray((spread[..., 0].astype(np.float32) - 128) / 4, np.float32)

@@ -1,9 +1,9 @@
 """Walls where a room would otherwise have no end.
 
-Where a ray meets no plane there is nothing to carry on, and a picture that ends in fog is no place. So a room with a floor and walls
-is closed by up to four more walls, around all that is known and all cameras, at a distance of some storeys, as high as the walls that
-are known, in the texture of the largest of them. They give way to all evidence: they end where a view looked through them, every
-known or carried-on plane before them hides them, and once a take with one is accepted, it is memory, and a wall like any other.
+Where a ray meets no plane there is nothing to carry on, and a picture that ends in fog is no place. So a room with a floor and
+walls is closed by up to four more walls, around all that is known and all cameras, at a distance of some storeys, as high as the
+walls that are known, in the texture of the one of them that shows most. They give way to all evidence: they end where a view
+looked through them, and planes before them hide them. Once a take with one is accepted, it is memory, and a wall like any other.
 """
 
 from collections.abc import Sequence

@@ -1,13 +1,13 @@
 """How far a plane goes on: what was seen of it, what was seen through, and what may be carried on.
 
 A plane is cut into square cells. A cell is KNOWN where a view saw the plane there, and FREE where a view saw something behind it:
-there is no wall where one could look through. What no view says anything about may be carried on along the plane's axes, which are
-those of walls and floors, so that what is made up has straight edges. Along u, then along v, then along u again:
+there is no wall where one could look through. What no view says anything about may be carried on, along the plane's axes, which
+are those of walls and floors, so that what is made up has straight edges. Along u, then along v, then along u again:
  1. Between two known cells with nothing free in between, all is carried on.
  2. Beyond the last known cell it goes on for as far as it was seen to go up to there, times RUN, and no further than the plane's
-    reach: REACH times its known size (the root of its known area). So a hallway goes on and a pillar does not become a wall. Walls
-    go no further up and down than the storeys that floors and ceilings leave. Planes also end where they meet each other, since a
-    ray takes the first one that it meets.
+    reach: REACH times its known size (the root of its known area). So a hallway goes on and a pillar does not become a wall.
+    Walls go no further up and down than the storeys that floors and ceilings leave. Planes also end where they meet each other,
+    since a ray takes the first one that it meets.
  3. Between a known and a free cell the plane ends somewhere, and nobody knows where. That is the rim of an object before what
     lies behind it, so the far side may have it: the half next to what is known is DOUBTFUL, and counts only where no other plane
     does.
@@ -227,7 +227,7 @@ def _carry(state, away, reach, run, beyond):  # type: ignore[no-untyped-def]
             closed = left > 0 and right > 0
             for at in range(x, end):
                 a, b = at - x + 1, end - at
-                if a > left and b > right or not closed and not beyond:
+                if (a > left and b > right) or not (closed or beyond):
                     continue
                 far = way[x - 1] + a if a <= left and (b > right or a <= b) else way[end] + b
                 if closed or not bounded:

@@ -1,8 +1,8 @@
 """The planes into the holes of a frame.
 
-A hole's pixel takes the first surface that its ray meets: a known or carried-on cell, seen from the plane's own side. Where there is
-none, the farthest doubtful one. The work goes by tiles of pixels: a tile lands on a quadrilateral of a plane, and a plane without a
-cell there (a summed-area table says so, Crow 1984) is passed over for all of the tile.
+A hole's pixel takes the first surface that its ray meets: a known or carried-on cell, seen from the plane's own side. Where there
+is none, the farthest doubtful one. The work goes by tiles of pixels: a tile lands on a quadrilateral of a plane, and a plane
+without a cell there (a summed-area table says so, Crow 1984) is passed over for all of the tile.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Palette:
             levels; of the table.
         sizes: float64 (P, 15): of the cells u, v, side; of the texels u, v, side; of the tile u, v, width, height, mirrored along
             u, mirrored along v; reach; cells and texels a metre.
-        counts: int32 (S,), of the cells that are not empty: summed-area tables, one row and column larger; `places` has their starts.
+        counts: int32 (S,), of the cells that are not empty: summed-area tables, one row and column larger.
         state: uint8 (C,) and away_m: float32 (C,), light: float32 (C,) of all cells.
         texel_state: uint8 (T,), texels: uint8 (T, 3).
         levels: int64 (L, 3): first pixel, columns, rows of each level of each tile; pixels: uint8 (N, 3).
@@ -60,7 +60,9 @@ class Palette:
 
     @classmethod
     def of(cls, surfaces: Sequence[Surface]) -> "Palette":
-        places, sizes, levels = [], [], []
+        places: list[tuple[int, ...]] = []
+        sizes: list[tuple[float, ...]] = []
+        levels: list[tuple[int, int, int]] = []
         cells = texels = pixels = sums = 0
         for surface in surfaces:
             e, t, tile = surface.extent.box, surface.box, surface.tile
@@ -159,7 +161,9 @@ def _paint(  # type: ignore[no-untyped-def]
                     rx = (x + 0.5 - lens[2]) / lens[0]
                     s, z, trust = _first(seen, places, sizes, state, texel_state, rx, ry, chosen, count)
                     if s >= 0:
-                        far = _shade(seen, s, lens, places, sizes, away, light, texel_state, texels, levels, pixels, rx, ry, z, rgb)
+                        far = _shade(
+                            seen, s, lens, places, sizes, away, light, texel_state, texels, levels, pixels, rx, ry, z, rgb
+                        )
                         for c in range(3):
                             colour[y, x, c] = np.uint8(min(max(rgb[c] + np.float32(0.5), np.float32(0)), np.float32(255)))
                         confidence[y, x] = min(trust, KNOWN_CONFIDENCE + (FARTHEST_CONFIDENCE - KNOWN_CONFIDENCE) * min(far, 1.0))
@@ -253,7 +257,7 @@ def _state_at(p, places, sizes, state, texel_state, u, v):  # type: ignore[no-un
 
 @_inlined
 def _colour_at(p, places, sizes, light, texel_state, texels, levels, pixels, u, v, footprint, rgb):  # type: ignore[no-untyped-def]
-    """The texture at plane coordinates, as pixels of this footprint in metres see it: known texels, else the tile and its light."""
+    """The texture at plane coordinates, as pixels of this footprint in metres see it: known texels, else the tile, lit."""
     a, b = (u - sizes[p, 3]) * sizes[p, 14], (v - sizes[p, 4]) * sizes[p, 14]
     if footprint < 1.5 * sizes[p, 5] and a >= 0 and b >= 0 and a < places[p, 4] and b < places[p, 5]:
         at = places[p, 3] + int(b) * places[p, 4] + int(a)

@@ -102,7 +102,7 @@ def _refined(values: Singles, known: Mask, period: float, slack: int, length: in
 
 @_jit
 def _correlations(values, known, first, end, least):  # type: ignore[no-untyped-def]
-    """Normalised correlation of each row with itself shifted by first … end - 1 columns, all rows together; -1 with too little."""
+    """Normalised correlation of all rows with themselves, shifted by first … end - 1 columns; -1 where too little overlaps."""
     rows, columns = values.shape
     scores = np.full(end - first, -1.0)
     for shift in range(first, end):

@@ -101,7 +101,9 @@ def _search(points: Floats, normals: Floats, depth: Floats, check: Callable[[], 
         if scores[best] < least:
             break
         normal, offset = _refine(*few, facing[best], float(offsets[best]))
-        gone = np.flatnonzero(_inliers(*few, normal, offset) | (agree[best] > 0))  # the hypothesis's own too, or it would win again
+        gone = np.flatnonzero(
+            _inliers(*few, normal, offset) | (agree[best] > 0)
+        )  # the hypothesis's own too, or it would win again
         scores = scores - agree[:, gone].sum(axis=1)
         agree[:, gone] = 0
         planes.append((normal, offset))

@@ -13,7 +13,9 @@ from spatia_bridge.generation.structure.views import View
 STOREY_SHARE = 0.1  # of the largest floor's samples: a ledge is no floor, a beam no ceiling
 
 
-def find_surfaces(views: Sequence[View], check: Callable[[], None], pool: ThreadPoolExecutor | None = None) -> tuple[Surface, ...]:
+def find_surfaces(
+    views: Sequence[View], check: Callable[[], None], pool: ThreadPoolExecutor | None = None
+) -> tuple[Surface, ...]:
     """The planes that the views show, with their extents and textures; empty if there are none.
 
     Args:

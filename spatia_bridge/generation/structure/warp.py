@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.frames import ColourImage, DepthImage, Mask
-from spatia_bridge.generation.structure.views import Floats, View
+from spatia_bridge.generation.structure.views import View
 from spatia_bridge.geometry.camera import Camera
 
 WARPED_CONFIDENCE = 0.6

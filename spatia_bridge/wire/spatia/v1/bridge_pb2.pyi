@@ -1887,6 +1887,7 @@ class Take(_message.Message):
     FPS_FIELD_NUMBER: _builtins.int
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
+    REFERENCES_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     state: Global___TakeState.ValueType
     frames_done: _builtins.int
@@ -1898,6 +1899,10 @@ class Take(_message.Message):
     fps: _builtins.float
     width: _builtins.int
     height: _builtins.int
+    @_builtins.property
+    def references(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reference]:
+        """the earlier frames that the generator was shown, best first"""
+
     def __init__(
         self,
         *,
@@ -1912,14 +1917,42 @@ class Take(_message.Message):
         fps: _builtins.float = ...,
         width: _builtins.int = ...,
         height: _builtins.int = ...,
+        references: _abc.Iterable[Global___Reference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_revision", b"base_revision", "fps", b"fps", "frames_done", b"frames_done", "frames_total", b"frames_total", "generator", b"generator", "height", b"height", "number", b"number", "prompt", b"prompt", "seed", b"seed", "state", b"state", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_revision", b"base_revision", "fps", b"fps", "frames_done", b"frames_done", "frames_total", b"frames_total", "generator", b"generator", "height", b"height", "number", b"number", "prompt", b"prompt", "references", b"references", "seed", b"seed", "state", b"state", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Take: _TypeAlias = Take  # noqa: Y015
+
+@_typing.final
+class Reference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKE_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    take: _builtins.int
+    """or seed"""
+    frame: _builtins.int
+    reason: _builtins.str
+    """why this one, a sentence for the designer"""
+    def __init__(
+        self,
+        *,
+        take: _builtins.int = ...,
+        frame: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "reason", b"reason", "take", b"take"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reference: _TypeAlias = Reference  # noqa: Y015
 
 @_typing.final
 class TakeFrame(_message.Message):

@@ -1,0 +1,65 @@
+"""References through the real session: what was seen is shown again, what was removed or undone is not."""
+
+import numpy as np
+
+from spatia_bridge.geometry.similarity import Similarity
+from spatia_bridge.link.events import TakeChanged
+from spatia_bridge.memory import Box, Realign, RemoveRegion
+from spatia_bridge.retrieval import FrameKey
+from spatia_bridge.session.session import GenerateSpec
+from tests.session.test_session import PATH, Dreamer, Watcher, dreamer, host, make_host, seeded  # noqa: F401
+from tests.worlds import PILLAR_HIGH, PILLAR_LOW
+
+
+async def made(session, watcher, seed=0):
+    """References that the next take's generator was shown, as the client is told."""
+    job = session.generate(GenerateSpec(trajectory=PATH, clips=1, seed=seed))
+    await watcher.finished(job)
+    return [e.take for e in watcher.of(TakeChanged)][-1]
+
+
+async def test_the_client_is_told_which_frames_and_why(host):  # noqa: F811
+    session, watcher = await seeded(host)
+    take = await made(session, watcher)
+    assert [(r.clip, r.number) for r in take.references] == [(1, 0)]
+    assert "%" in take.references[0].reason
+
+
+async def test_frames_of_an_undone_take_are_not_shown_again(host):  # noqa: F811
+    session, watcher = await seeded(host)
+    first = await made(session, watcher)
+    await session.accept(first.number)
+    await session.undo()
+    assert {r.clip for r in (await made(session, watcher)).references} <= {1}
+
+
+async def test_what_was_removed_is_hidden_in_references_until_it_is_undone(host):  # noqa: F811
+    session, _ = await seeded(host)
+    key = FrameKey(1, 0)
+    whole = session._gallery.frame(session.memory.snapshot(), key)
+    await session.edit(RemoveRegion(Box.from_bounds(PILLAR_LOW - 0.05, PILLAR_HIGH + 0.05)))
+    masked = session._gallery.frame(session.memory.snapshot(), key)
+    gone = masked.dynamic
+    assert 0.02 < gone.mean() < 0.5
+    assert (masked.depth_m[gone] == 0).all()
+    assert (masked.colour[~gone] == whole.colour[~gone]).all()
+    await session.undo()
+    np.testing.assert_array_equal(session._gallery.frame(session.memory.snapshot(), key).colour, whole.colour)
+
+
+async def test_references_survive_scaling_and_restarts(tmp_path, dreamer):  # noqa: F811
+    host = make_host(tmp_path, dreamer)  # noqa: F811
+    session, watcher = await seeded(host)
+    before = await made(session, watcher)
+    await session.discard(before.number)
+    await host.close()
+    host = make_host(tmp_path, dreamer)
+    session = await host.open("scene")
+    again = await made(session, Watcher(session))
+    assert [(r.clip, r.number) for r in again.references] == [(r.clip, r.number) for r in before.references]
+    await session.discard(again.number)
+    depth = session._gallery.frame(session.memory.snapshot(), FrameKey(1, 0)).depth_m
+    await session.edit(Realign(Similarity(2.0)))
+    np.testing.assert_allclose(session._gallery.frame(session.memory.snapshot(), FrameKey(1, 0)).depth_m, 2 * depth)
+    assert isinstance(dreamer, Dreamer)
+    await host.close()
