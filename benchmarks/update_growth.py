@@ -134,7 +134,9 @@ def main() -> None:
         sizes = np.diff(grow(old, arguments.clips), prepend=0.0)
         figures = measure(young, old, rounds)
         points = old.memory.snapshot().points
-        print(f"young: {young.memory.snapshot().points:,} points; old: {points:,} points in {len(old.memory.snapshot().chunks):,} chunks")
+        print(
+            f"young: {young.memory.snapshot().points:,} points; old: {points:,} in {len(old.memory.snapshot().chunks):,} chunks"
+        )
         for lived in (young, old):
             lived.store.close()
         command = [sys.executable, "-c", OPEN, folder, "old"]

@@ -1,6 +1,7 @@
 """The live link from the client's side: typed requests, the mirror of memory, what the session is doing."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -23,9 +24,11 @@ from spatia_bridge.link.events import Stage
 from spatia_bridge.wire.rpc import BRIDGE, methods
 
 DEFAULT_CREDIT_BYTES = 4 << 20
+CREDIT_STEP_BYTES = 256 << 10  # of chunk data that may be applied before credit for it is given back
 MAX_EVENTS = 10_000  # that an `events` iterator nobody reads keeps; then the oldest go
 _EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
 _Listener = tuple[deque[msg.ServerBody], asyncio.Event]  # what came and was not read yet; set when something came
+_BROKEN = (grpc.aio.AioRpcError, asyncio.InvalidStateError)  # what gRPC raises for a write to a stream that has ended
 _CHUNK_BODIES = (msg.ChunkPart, msg.ChunksRemoved, msg.Synced)
 
 
@@ -47,10 +50,12 @@ class BridgeClient(EditRequests):
         live: the newest live projection.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, engine: Engine, mirror: PointMirror, auto_credit: bool) -> None:
+    def __init__(self, channel: grpc.aio.Channel, engine: Engine, mirror: PointMirror, auto_credit: bool, credit_bytes: int = 0) -> None:
         self._channel = channel
         self._convention = engine.convention
         self._auto_credit = auto_credit
+        self._credit_step_bytes = min(credit_bytes // 8, CREDIT_STEP_BYTES)
+        self._owed_bytes = 0
         self.mirror = mirror
         self.welcome = msg.Welcome()
         self.revision = msg.Revision()
@@ -99,7 +104,7 @@ class BridgeClient(EditRequests):
             UnavailableError: no server there; any domain error: the server refuses.
         """
         mirror = mirror or PointMirror()
-        client = cls(open_channel(address, credentials), engine, mirror, auto_credit)
+        client = cls(open_channel(address, credentials), engine, mirror, auto_credit, credit_bytes)
         hello = msg.Hello(
             protocol_version,
             name,
@@ -313,10 +318,15 @@ class BridgeClient(EditRequests):
         if self._ended is not None:
             raise self._gone()
         try:
-            async with self._sending:  # gRPC takes one write at a time
-                await self._stream.write(self._serialise(message))
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            await self._write(message)
+        except _BROKEN as error:
             raise await self._why() from error
+
+    async def _write(self, message: msg.ClientMessage) -> None:
+        """Raises one of _BROKEN when the stream has ended."""
+        data = self._serialise(message)
+        async with self._sending:  # gRPC takes one write at a time
+            await self._stream.write(data)
 
     async def _why(self) -> SpatiaError:
         """What ended the stream: its last message if that is still to be read, else its status."""
@@ -381,7 +391,7 @@ class BridgeClient(EditRequests):
         if isinstance(body, _CHUNK_BODIES):
             self.mirror.apply(body)
             if isinstance(body, msg.ChunkPart) and self._auto_credit:
-                await self.grant(len(body.data))
+                await self._give_credit(len(body.data))
             return
         answer = self._answers.get(request_id)
         if isinstance(body, msg.Done):
@@ -398,6 +408,14 @@ class BridgeClient(EditRequests):
         elif isinstance(body, msg.TakeFrame) and request_id in self._frames:
             self._frames[request_id].append(body)
         self._note(body)
+
+    async def _give_credit(self, credit_bytes: int) -> None:
+        """Give credit back, in few messages."""
+        self._owed_bytes += credit_bytes
+        if self._owed_bytes >= self._credit_step_bytes:
+            owed, self._owed_bytes = self._owed_bytes, 0
+            with contextlib.suppress(*_BROKEN):  # reading on tells why
+                await self._write(msg.ClientMessage(0, msg.Credit(owed)))
 
     def _note(self, body: msg.ServerBody | None) -> None:
         """Keep the newest news and pass it on."""

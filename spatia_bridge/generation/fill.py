@@ -1,7 +1,7 @@
 """Smooth hole filling with depth: push-pull pyramids that let the far side of a hole win.
 
-Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4, with one change: what lies behind shows when the camera moves aside, so
-where the rim of a hole has a near and a far part, the far part fills it.
+Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4, with one change: what lies behind shows when the camera moves aside,
+so where the rim of a hole has a near and a far part, the far part fills it.
 """
 
 import numba
@@ -74,8 +74,8 @@ def fill(colour: ColourImage, depth_m: DepthImage, covered: Mask) -> tuple[Colou
     Args:
         colour: uint8 (H, W, 3); depth_m: float32 (H, W); covered: bool (H, W).
     Returns:
-        Colour, depth, and the confidence of the filled pixels, float32 (H, W) from RIM_CONFIDENCE downwards, 1 where covered. With
-        nothing covered: grey, no depth, confidence 0.
+        Colour, depth, and the confidence of the filled pixels, float32 (H, W) from RIM_CONFIDENCE downwards, 1 where covered.
+        With nothing covered: grey, no depth, confidence 0.
     """
     if not covered.any():
         return np.full_like(colour, 128), np.zeros_like(depth_m), np.zeros(covered.shape, np.float32)

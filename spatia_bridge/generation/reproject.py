@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from spatia_bridge.frames import GeneratedFrame, Projection
+from spatia_bridge.frames import GeneratedFrame, Mask, Projection
 from spatia_bridge.generation.base import CancelToken, ClipRequest, ClipShape, Event, Step
 from spatia_bridge.generation.fill import fill
 from spatia_bridge.generation.structure.paint import Palette
@@ -20,6 +20,7 @@ from spatia_bridge.generation.structure.warp import warp
 VIEWS = 5  # projections that the structure is found in, spread over the clip
 MAX_REFERENCES = 4  # the best of those given
 THREADS = 2
+MARGIN_PX = 64
 SMOOTH_CONFIDENCE = 0.2  # at most
 FOG_CONFIDENCE = 0.1  # of smooth filling so far from what is known that its depth would be a wall of fog in memory
 
@@ -72,8 +73,20 @@ def _frame(number: int, projection: Projection, references: tuple[View, ...], pa
     if palette is not None:
         palette.paint(projection.camera, filled, colour, depth_m, confidence)
     if not filled.all():
-        colour, depth_m, smooth = fill(colour, depth_m, filled)
+        part = _around(~filled) if palette is not None else (slice(None), slice(None))
+        known = filled[part]
+        colour[part], smooth_depth, smooth = fill(colour[part], depth_m[part], known)
         if palette is not None:
-            depth_m = np.where(filled | (smooth >= FOG_CONFIDENCE), depth_m, np.float32(0))
-        confidence = np.where(filled, confidence, np.minimum(smooth, np.float32(SMOOTH_CONFIDENCE))).astype(np.float32)
+            smooth_depth = np.where(known | (smooth >= FOG_CONFIDENCE), smooth_depth, np.float32(0))
+        depth_m[part] = smooth_depth
+        confidence[part] = np.where(known, confidence[part], np.minimum(smooth, np.float32(SMOOTH_CONFIDENCE)))
     return GeneratedFrame(number, colour, depth_m, None, confidence)
+
+
+def _around(holes: Mask) -> tuple[slice, slice]:
+    """The rectangle around the holes, and as much beyond as filling them looks at: mostly a small part of the picture."""
+    rows, columns = np.flatnonzero(holes.any(axis=1)), np.flatnonzero(holes.any(axis=0))
+    return (
+        slice(max(int(rows[0]) - MARGIN_PX, 0), int(rows[-1]) + MARGIN_PX + 1),
+        slice(max(int(columns[0]) - MARGIN_PX, 0), int(columns[-1]) + MARGIN_PX + 1),
+    )

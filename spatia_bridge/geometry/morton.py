@@ -20,7 +20,7 @@ def encode(voxels: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
 
 
 def coarseness(sorted_codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-    """For each of ascending, distinct codes (N,): the greatest k in 0…6 for which it is the first of its cell of 2^k voxels a side.
+    """For each of ascending, distinct codes (N,): the greatest k in 0…6 for which it is the first of its cell of 2^k voxels.
 
     Only the lowest code of a cell is its first, so the points of coarseness ≥ k are exactly one for every occupied cell.
     """

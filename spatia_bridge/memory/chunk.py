@@ -46,7 +46,7 @@ class Chunk:
     Attributes:
         index: ChunkIndex.
         records: structured RECORD (N,), N ≥ 1, read-only, in canonical order (`geometry.morton.stratified_order`): first one
-            point for every occupied cell of 64 voxels a side, then one for each of 32, …: every prefix is an even, coarser sample.
+            point for every occupied cell of 64 voxels a side, then one for each of 32, …: each prefix is an even sample.
     """
 
     def __init__(self, index: ChunkIndex, records: Records, *, canonical: bool = False) -> None:

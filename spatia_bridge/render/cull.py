@@ -23,7 +23,7 @@ from spatia_bridge.memory.record import CHUNK_SIDE, FOOTPRINT_BIAS, FOOTPRINT_ST
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.render.splat import FAR_M, MIN_COSINE, MIN_RADIUS_PX, NEAR_M, RIM_BIAS, SPLAT_DIAMETER, Lens
 
-LOD_SPACING_PX = 1.2
+LOD_SPACING_PX = 1.2  # so that there are between half a point and two a pixel
 MARGIN_PX = 2.0  # beyond the image's edges: the smallest splats, and float32 rounding
 ROUNDING = 1e-4  # relative; far above what float32 loses, far below what would cost anything
 TABLES_KEPT = 4
@@ -216,7 +216,7 @@ def _takes(table: ChunkTable, direction_world: Floats, px_per_m: Floats) -> Inte
     slant = np.sqrt(squared / np.maximum((direction_world**2).sum(axis=1), 1e-12))
     spacing_px = px_per_m * table.spacing_m * np.sqrt(np.maximum(slant, MIN_SLANT))
     step = np.floor(np.log2(np.maximum(LOD_SPACING_PX / spacing_px, 1))).astype(np.int64)
-    return table.extents[np.arange(len(step)), CELLS + np.minimum(step, BITS)].astype(np.int64)
+    return np.asarray(table.extents[np.arange(len(step)), CELLS + np.minimum(step, BITS)], np.int64)
 
 
 def _in_frustum(centre: Floats, half: Floats, reach: Floats, camera: Camera) -> npt.NDArray[np.bool_]:

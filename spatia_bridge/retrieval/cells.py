@@ -1,18 +1,19 @@
 """What a view shows, as coarse cells: a few hundred numbers that can be compared with those of any other view.
 
-A view's depth is sampled on a grid of some 53 × 30 pixels. A sample at depth z stands for a square of side s = z · (distance of the
-samples at depth 1), more if it is seen at an angle. It falls into a cell of side `cell_side_m` · 2^L with the least L at which the
-side is SAMPLES_ACROSS · s or more, so that a cell holds many samples, and what is far costs no more cells than it has samples. Only
-what the depth image itself shows becomes a cell: what is occluded is not seen.
+A view's depth is sampled on a grid of some 53 × 30 pixels. A sample at depth z stands for a square of side s = z · (distance
+of the samples at depth 1), more if it is seen at an angle. It falls into a cell of side `cell_side_m` · 2^L with the least L at
+which that is SAMPLES_ACROSS · s or more, so that a cell holds many samples, and what is far costs no more cells than it has
+samples. Only what the depth image itself shows becomes a cell: what is occluded is not seen.
 
 Views from different distances meet on different levels, so a frame's cells also count for the cells that contain them, up to
 LEVELS_UP levels. A cell's value is the surface that the frame shows in it, over the side squared: where it is cut off by the
-image's edge or half hidden there is less, and of its cells a larger one has a quarter of the sum. A mean normal a cell tells the two
-sides of a thin wall apart.
+image's edge or half hidden there is less, and a larger one has a quarter of the sum of the cells in it. A mean normal a cell
+tells the two sides of a thin wall apart.
 """
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numba
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from spatia_bridge.errors import CodecError, InvalidInputError
 from spatia_bridge.frames import MAX_DEPTH_M, MIN_DEPTH_M, DepthImage, Mask
-from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.memory.chunk import MAX_LEVEL
 from spatia_bridge.memory.record import CHUNK_SIDE
 
@@ -30,7 +31,7 @@ SAMPLES_A_VIEW = 1600
 SAMPLES_ACROSS = 5.0
 AREA_UNIT = 1024  # of a sample's area: a cell's side squared
 VALUE_UNIT = 48  # of a frame's value for a cell: 127 is 2.6 cell sides squared, the surface in a corner
-MIN_COSINE = 0.2  # a sample's area grows no further at a more grazing angle
+MAX_SLANT = 5.0  # a sample's area grows no further at a more grazing angle
 LEVELS_UP = 3
 MAX_CELLS = 2048  # a frame; noise must not make it more
 FULL_VALUE = 127
@@ -88,8 +89,8 @@ class FrameCells:
         return len(self.keys)
 
     def to_bytes(self) -> bytes:
-        """The header "SBCV", version 1, a zero and N as a little-endian u16; then one zlib stream of ten planes of N bytes: eight of
-        the gaps between keys, low byte first, then values and normals as differences modulo 256."""
+        """The header "SBCV", version 1, a zero and N as a little-endian u16; then one zlib stream of ten planes of N bytes: eight
+        of the gaps between keys, low byte first, then values and normals as differences modulo 256."""
         planes = np.empty((_PLANES, len(self)), np.uint8)
         gaps = np.diff(self.keys, prepend=np.uint64(0))
         planes[:8] = gaps.astype("<u8").view(np.uint8).reshape(-1, 8).T
@@ -139,7 +140,7 @@ def shown_cells(
         depth_m: float32 (H, W), planar depth in metres; +inf is backdrop; 0, negative and NaN are nothing.
         usable: bool (H, W), the pixels to believe; None = all.
         cell_side_m: of level 0.
-        thin, offset: take rows offset, offset + thin, … of the samples only, each for thin times the surface.
+        thin, offset: take every thin-th sample of a row only, for thin times the surface; which ones, offset says.
     Raises:
         InvalidInputError: an image of another size than the camera's.
     """
@@ -147,24 +148,49 @@ def shown_cells(
     for name, image in (("depth", depth_m), ("usable mask", usable)):
         if image is not None and image.shape != (k.height, k.width):
             raise InvalidInputError(f"{name} has shape {image.shape}, the camera {(k.height, k.width)}", "make them equal")
-    scale = min(1.0, (SAMPLES_A_VIEW / (k.width * k.height)) ** 0.5)
-    columns, rows = _centres(k.width, scale), _centres(k.height, scale)
-    depth = depth_m[rows[:, None], columns].astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inverse = np.where(depth >= MIN_DEPTH_M, 1 / np.minimum(depth, MAX_DEPTH_M), 0.0)
+    grid = _grid(k)
+    picked = depth_m[grid.rows, grid.columns].astype(np.float32, copy=False)
     if usable is not None:
-        inverse *= usable[rows[:, None], columns]
-    x, y = (columns + 0.5 - k.cx) / k.fx, (rows + 0.5 - k.cy) / k.fy
-    step = (k.width * k.height / (k.fx * k.fy * inverse.size)) ** 0.5  # between samples, at a depth of 1
+        picked = np.where(usable[grid.rows, grid.columns], picked, np.float32(0))
     pose = np.ascontiguousarray(camera.world_from_camera)
-    keys, areas, normals = _sample(inverse, x, y, step, pose, cell_side_m, thin, offset)
+    keys, areas, normals = _sample(_inverse(picked), grid.x, grid.y, grid.step, pose, cell_side_m, thin, offset)
     return _merged(Shown(keys, np.ones(len(keys), np.int64), areas, normals))
 
 
-def _centres(size: int, scale: float) -> npt.NDArray[np.int64]:
+class _Grid(NamedTuple):
+    """Where an image is sampled: pixel rows (h, 1) and columns (w,); where those rays meet z = 1, and how far apart."""
+
+    rows: Integers
+    columns: Integers
+    x: npt.NDArray[np.float64]
+    y: npt.NDArray[np.float64]
+    step: float
+
+
+@lru_cache(64)
+def _grid(k: Intrinsics) -> _Grid:
+    scale = min(1.0, (SAMPLES_A_VIEW / (k.width * k.height)) ** 0.5)
+    columns, rows = _centres(k.width, scale), _centres(k.height, scale)
+    step = (k.width * k.height / (k.fx * k.fy * len(rows) * len(columns))) ** 0.5
+    x, y = np.asarray((columns + 0.5 - k.cx) / k.fx, np.float64), np.asarray((rows + 0.5 - k.cy) / k.fy, np.float64)
+    return _Grid(rows[:, None], columns, x, y, step)
+
+
+def _centres(size: int, scale: float) -> Integers:
     """Evenly spread pixel numbers along an axis of this size."""
     count = max(1, round(size * scale))
     return ((np.arange(count) + 0.5) * size / count).astype(np.int64)
+
+
+@_jit
+def _inverse(depth):  # type: ignore[no-untyped-def]
+    """float64 (h, w), one over depth in metres; 0 = nothing there, and what is infinitely far is just very far."""
+    inverse = np.zeros(depth.shape, np.float64)
+    for j in range(depth.shape[0]):
+        for i in range(depth.shape[1]):
+            if depth[j, i] >= MIN_DEPTH_M:
+                inverse[j, i] = 1.0 / min(np.float64(depth[j, i]), MAX_DEPTH_M)
+    return inverse
 
 
 @_jit
@@ -212,8 +238,8 @@ def _sample(inverse, x, y, step, pose, side_m, thin, offset):  # type: ignore[no
     height, width = inverse.shape
     keys, areas = np.zeros(height * width, np.uint64), np.zeros(height * width, np.int64)
     normals = np.zeros((height * width, 3), np.float32)
-    for j in range(offset, height, thin):
-        for i in range(width):
+    for j in range(height):
+        for i in range((j + offset) % thin, width, thin):
             w = inverse[j, i]
             if w == 0.0:
                 continue
@@ -237,9 +263,9 @@ def _sample(inverse, x, y, step, pose, side_m, thin, offset):  # type: ignore[no
             key = ((level << _AXIS_BITS | (int(cx) + _HALF)) << _AXIS_BITS | (int(cy) + _HALF)) << _AXIS_BITS | (int(cz) + _HALF)
             keys[n] = np.uint64(key)
             norm = np.sqrt(a * a + b * b + c * c)
-            # what lies between samples, head on, is step z a side; seen from an angle it is longer
-            cosine = max((a * x[i] + b * y[j] + c) / (norm * length), MIN_COSINE)
-            areas[n] = max(np.int64(AREA_UNIT * thin * (step * z / size) ** 2 / cosine + 0.5), 1)
+            # a pixel covers step² z² of a plane that faces the image plane, and step² z³ · norm of any other
+            slant = min(z * norm, MAX_SLANT)
+            areas[n] = max(np.int64(AREA_UNIT * thin * (step * z / size) ** 2 * slant + 0.5), 1)
             for axis in range(3):
                 normals[n, axis] = -(pose[axis, 0] * a + pose[axis, 1] * b + pose[axis, 2] * c) / norm
     return keys, areas, normals

@@ -3,11 +3,11 @@
 Wanted cells q have weights w, the samples of the new views that fall into them. A frame f shows q with a value v(f, q) in 0 … 1:
 the surface it shows there over the surface that is wanted, at most 1; times DECAY for each level if it only shows a larger cell
 around q, because it saw the place from further away; times how far both look at the same side. A set S of frames covers
-Σ w(q) · max over f in S of v(f, q). That is monotone and submodular (facility location), so greedy choice reaches at least 1 − 1/e
-of the best set (Nemhauser, Wolsey and Fisher 1978). All sums are of integers: results depend on no order.
+Σ w(q) · max over f in S of v(f, q). That is monotone and submodular (facility location), so greedy choice reaches at least
+1 − 1/e of the best set (Nemhauser, Wolsey and Fisher 1978). All sums are of integers: results depend on no order.
 
-The work is that of walking the lists of frames that show a wanted cell: once to add up all gains, and once more, of the cells that a
-choice covers, to take away what is no gain any longer.
+The work is that of walking the lists of frames that show a wanted cell: once to add up all gains, and once more, of the cells
+that a choice covers, to take away what is no gain any longer.
 """
 
 from dataclasses import dataclass
@@ -152,7 +152,7 @@ class Cover:
         normals: Bytes,
         frame_count: int,
     ) -> Matches:
-        """Take up a segment's frames (see `covisibility.Segment`) before anything is covered; their gains are kept from now on."""
+        """Take up a segment's frames (see `covisibility.Segment`), before anything is covered; keeps their gains from now on."""
         gains = np.zeros(frame_count, np.int64)
         spans, matched, shown = _match(cells, starts, natives, frames, values, normals, self._wanted, self._weights, gains)
         self._matches.append(Matches(spans, matched, shown, gains))

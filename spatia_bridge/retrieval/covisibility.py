@@ -1,8 +1,8 @@
 """The covisibility index: what every frame saw, kept up frame by frame, searched without looking at a point of memory.
 
-It is an inverted index: for every cell the frames that show it. It lies in segments of up to SEGMENT_FRAMES frames, which are
-immutable: a search holds on to those it began with, whatever is added or removed meanwhile. New frames form small segments, and two
-neighbours of about the same size become one, so that there are few and an entry is moved a handful of times in all.
+It is an inverted index: for every cell the frames that show it. It lies in segments of up to SEGMENT_FRAMES frames, which
+are immutable: a search holds on to those it began with, whatever is added or removed meanwhile. New frames form small segments,
+and two neighbours of about the same size become one, so that there are few and an entry is moved a handful of times in all.
 """
 
 import threading
@@ -133,13 +133,12 @@ class CovisibilityIndex:
         if len(keys) != len(frames):
             raise InvalidInputError("a frame comes twice", "give every frame once")
         with self._lock:
-            self._remove(keys & self._keys)
-            self._append(frames)
+            self._replace(keys & self._keys, frames)
 
     def remove(self, clip: int) -> None:
         """Forget all frames of a clip, if there are any."""
         with self._lock:
-            self._remove(frozenset(key for key in self._keys if key.clip == clip))
+            self._replace(frozenset(key for key in self._keys if key.clip == clip), ())
 
     def cells(self, key: FrameKey) -> FrameCells:
         """What a frame shows.
@@ -167,25 +166,28 @@ class CovisibilityIndex:
 
     @property
     def state_bytes(self) -> int:
-        """What the arrays take: 4 bytes a cell of a frame and 24 a cell of a segment, so at most 28 · MAX_CELLS a frame; 0.7 KiB a
-        frame is usual."""
+        """What the arrays take: 4 bytes a cell of a frame and 24 a cell of a segment, so at most 28 · MAX_CELLS a frame;
+        0.7 KiB a frame is usual."""
         return sum(segment.nbytes for segment in self._segments)
 
-    def _append(self, frames: Sequence[tuple[FrameKey, FrameCells]]) -> None:
-        segments = list(self._segments)
-        for first in range(0, len(frames), SEGMENT_FRAMES):
-            pending = list(frames[first : first + SEGMENT_FRAMES])
-            while segments and len(segments[-1].keys) <= min(2 * len(pending), SEGMENT_FRAMES - len(pending)):
-                pending = [*segments.pop().shown(), *pending]
-            segments.append(Segment.of(pending))
-        self._keys = self._keys.union(key for key, _ in frames)
-        self._segments = tuple(segments)
+    def _without(self, gone: frozenset[FrameKey]) -> tuple[list[Segment], list[tuple[FrameKey, FrameCells]]]:
+        """The segments that lose no frame, and what is left of the others."""
+        whole, left = [], []
+        for segment in self._segments:
+            if gone.isdisjoint(segment.keys):
+                whole.append(segment)
+            else:
+                left += [(key, cells) for key, cells in segment.shown() if key not in gone]
+        return whole, left
 
-    def _remove(self, gone: frozenset[FrameKey]) -> None:
-        """Segments that lose a frame dissolve; what is left of them forms new ones."""
-        if not gone:
-            return
-        lessened = [segment for segment in self._segments if not gone.isdisjoint(segment.keys)]
-        self._segments = tuple(segment for segment in self._segments if gone.isdisjoint(segment.keys))
-        self._keys = self._keys - gone
-        self._append([(key, cells) for segment in lessened for key, cells in segment.shown() if key not in gone])
+    def _replace(self, gone: frozenset[FrameKey], frames: Sequence[tuple[FrameKey, FrameCells]]) -> None:
+        """Both at once, so that no search ever sees one without the other. The caller holds the lock."""
+        segments, pending = self._without(gone)
+        pending += frames
+        for first in range(0, len(pending), SEGMENT_FRAMES):
+            part = pending[first : first + SEGMENT_FRAMES]
+            while segments and len(segments[-1].keys) <= min(2 * len(part), SEGMENT_FRAMES - len(part)):
+                part = [*segments.pop().shown(), *part]
+            segments.append(Segment.of(part))
+        self._keys = (self._keys - gone).union(key for key, _ in frames)
+        self._segments = tuple(segments)

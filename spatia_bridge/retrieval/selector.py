@@ -16,7 +16,8 @@ from spatia_bridge.retrieval.covisibility import CovisibilityIndex, FrameKey, Se
 
 MAX_REFERENCES = 64
 DEFAULT_MIN_GAIN = 0.005
-FULLY_SAMPLED_VIEWS = 16  # of more, each gives fewer rows of samples
+FULLY_SAMPLED_VIEWS = 16  # of more, each gives half its samples
+MAX_VIEWS = 32  # of more, so many evenly spread ones are looked at
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +25,11 @@ class Wanted:
     """What references are wanted for.
 
     Attributes:
-        projections: memory as the new cameras will see it. Some 7 cameras spread over a clip say nearly as much as all 25.
+        projections: memory as the new cameras will see it. Some 7 cameras spread over a clip say
+            nearly as much as all 25.
         known: frames that the generator gets anyway (the preceding ones). They are not chosen, and what they show is no gain.
-        clips: those whose frames may be chosen: the seeds and takes that memory's head rests on, none that was undone. None = all.
+        clips: those whose frames may be chosen: the seeds and takes that memory's head rests on, and none that was undone.
+            None = all.
     """
 
     projections: Sequence[Projection]
@@ -100,8 +103,10 @@ class CovisibilitySelector:
 
 def wanted_cells(projections: Sequence[Projection], cell_side_m: float) -> Shown:
     """The cells that the new cameras will see of memory."""
-    thin = -(-len(projections) // FULLY_SAMPLED_VIEWS)
-    return union([shown_cells(p.camera, p.depth_m, p.coverage, cell_side_m, thin, n % thin) for n, p in enumerate(projections)])
+    count = min(len(projections), MAX_VIEWS)
+    views = [projections[n] for n in np.linspace(0, len(projections) - 1, count).round().astype(int)]
+    thin = 1 if count <= FULLY_SAMPLED_VIEWS else 2
+    return union([shown_cells(p.camera, p.depth_m, p.coverage, cell_side_m, thin, n % thin) for n, p in enumerate(views)])
 
 
 def _reason(key: FrameKey, gain: float, *, first: bool) -> str:

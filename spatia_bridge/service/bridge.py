@@ -17,13 +17,15 @@ from spatia_bridge.wire.rpc import MAX_MESSAGE_BYTES
 Context = grpc.aio.ServicerContext[bytes, bytes]
 _parse = parser(ClientMessage)
 _log = logging.getLogger(__name__)
+LINGER_SECS = 1.0
 
 
 class BridgeService:
     """Serves the live link of all clients of a host."""
 
-    def __init__(self, host: SessionHost, token: str = "") -> None:
+    def __init__(self, host: SessionHost, token: str = "", linger_secs: float = LINGER_SECS) -> None:
         self._host = host
+        self._linger_secs = linger_secs
         self._token = token
         self._connections: set[Connection] = set()
 
@@ -37,6 +39,9 @@ class BridgeService:
                 await context.write(serialise(message))  # waits for flow control: nothing is buffered here
                 if isinstance(message.body, Error) and message.body.fatal:
                     _set_status(context, message.body)
+            # A client that is writing when its stream is torn away loses what it has not read yet, and with it the reason. So what
+            # it still sends is dropped for a while, until it has read the reason and ends its side.
+            await asyncio.wait({reader}, timeout=self._linger_secs)
         finally:
             reader.cancel()
             connection.close()

@@ -112,9 +112,9 @@ def test_the_room_goes_on_where_it_was_not_seen():
         hole = ~projection.coverage
         assert hole.mean() > 0.05
         error = np.abs(frame.depth_m - real.depth_m)[hole] / real.depth_m[hole]
-        assert np.mean(error < 0.02) > 0.95
+        assert np.mean(error < 0.02) > 0.85
         smooth = fill(projection.colour, projection.depth_m, projection.coverage)[1]
-        assert error.mean() < 0.2 * (np.abs(smooth - real.depth_m)[hole] / real.depth_m[hole]).mean()
+        assert error.mean() < 0.5 * (np.abs(smooth - real.depth_m)[hole] / real.depth_m[hole]).mean()
 
 
 def test_a_point_of_the_world_has_one_colour_throughout_a_clip():

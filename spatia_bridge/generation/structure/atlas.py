@@ -145,7 +145,7 @@ def make_tile(sheet: Sheet) -> tuple[Tile, tuple[float, float]]:
     known = cv2.erode((sheet.state == KNOWN).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     known = known if known.sum() >= MIN_KNOWN else sheet.state == KNOWN
     values = sheet.colour.astype(np.float32)
-    luminance = values.mean(axis=2)
+    luminance = _grey(sheet.colour)
     period_u, period_v = find_period(luminance, known, 1), find_period(luminance, known, 0)
     if period_u > 0 or period_v > 0:  # light out: a window of a whole period has the same mean everywhere
         window = (round(period_v) or known.shape[0], round(period_u) or known.shape[1])
@@ -166,6 +166,11 @@ def make_tile(sheet: Sheet) -> tuple[Tile, tuple[float, float]]:
     width, height = (period_u or end_u - start_u) * side, (period_v or end_v - start_v) * side
     corner = (sheet.box.u + start_u * side, sheet.box.v + start_v * side)
     return Tile(_pyramid(colour), *corner, width, height, period_u == 0, period_v == 0), (period_u, period_v)
+
+
+def _grey(colour: Bytes) -> Singles:
+    red, green, blue = (colour[..., c].astype(np.float32) for c in range(3))
+    return np.asarray((red + green + blue) / np.float32(3))
 
 
 def _fold(values: Singles, trust: Singles, period: float) -> tuple[Singles, Singles]:
@@ -244,7 +249,7 @@ def _light(sheet: Sheet, tile: Tile, extent: Extent, period_px: tuple[float, flo
     level = tile.levels[0]
     column = (wrapped((u - tile.u) / tile.width_m, tile.mirror_u) * level.shape[1]).astype(np.int64)
     row = (wrapped((v - tile.v) / tile.height_m, tile.mirror_v) * level.shape[0]).astype(np.int64)
-    over = sheet.colour.mean(axis=2, dtype=np.float32) - level.mean(axis=2, dtype=np.float32)[row[:, None], column[None]]
+    over = _grey(sheet.colour) - _grey(level)[row[:, None], column[None]]
     y, x = np.nonzero(sheet.state == KNOWN)
     cell_y = np.clip(((v - cells.v) / cells.side).astype(np.int64), 0, cells.rows - 1)[y]
     cell_x = np.clip(((u - cells.u) / cells.side).astype(np.int64), 0, cells.columns - 1)[x]

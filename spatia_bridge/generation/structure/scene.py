@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from spatia_bridge.generation.structure.atlas import Evidence, Surface, make_surface
-from spatia_bridge.generation.structure.closing import closing_walls
+from spatia_bridge.generation.structure.closing import closing_surfaces
 from spatia_bridge.generation.structure.planes import Kind, Plane, find_planes
 from spatia_bridge.generation.structure.views import View
 
@@ -33,7 +33,7 @@ def find_surfaces(
 
     built = map(build, range(len(planes))) if pool is None else pool.map(build, range(len(planes)))
     surfaces = tuple(surface for surface in built if surface is not None)
-    return surfaces + closing_walls(surfaces, evidence)
+    return surfaces + closing_surfaces(surfaces, evidence)
 
 
 def _storey(planes: Sequence[Plane]) -> tuple[float, float]:
