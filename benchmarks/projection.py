@@ -1,13 +1,13 @@
-"""Projection: our renderer, with footprints, against Open3D's own, one pixel a point; the twins; growth with the number of points.
+"""Projection: our renderer, with footprints, against Open3D's own, one pixel a point; the twins; growth with the points.
 
     python benchmarks/projection.py [--quick]
 
-All on CPU, in one process, on one synthetic hall (benchmarks/scenes.py) of about 2.5 million points at 832×480; `--quick` takes fewer
-runs. Open3D gets the same points and camera through `t.geometry.PointCloud.project_to_rgbd_image`, its fastest way to colour and
-depth on CPU; its pixel centres lie at whole numbers, so its principal point is smaller by half a pixel. The two run in turns, so that
-both see the same load of the machine, and medians are compared. Growth: the same hall and camera with a tenth of the points, by
-voxels √10 larger; there Open3D is measured too. The physical limit is to read every record that is drawn once and to write every
-pixel once, at the bandwidth of a large copy in the same run. The last line is JSON.
+All on CPU, in one process, on one synthetic hall (benchmarks/scenes.py) of about 2.5 million points at 832×480; `--quick`
+takes fewer runs. Open3D gets the same points and camera through `t.geometry.PointCloud.project_to_rgbd_image`, its fastest
+way to colour and depth on CPU; its pixel centres lie at whole numbers, so its principal point is smaller by half a pixel. The
+two run in turns, so that both see the same load of the machine, and medians are compared. Growth: the same hall and camera
+with a tenth of the points, by voxels √10 larger; there Open3D is measured too. The physical limit is to read every record
+that is drawn once and to write every pixel once, at the bandwidth of a large copy in the same run. The last line is JSON.
 """
 
 import argparse

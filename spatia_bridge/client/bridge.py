@@ -50,7 +50,9 @@ class BridgeClient(EditRequests):
         live: the newest live projection.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, engine: Engine, mirror: PointMirror, auto_credit: bool, credit_bytes: int = 0) -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, engine: Engine, mirror: PointMirror, auto_credit: bool, credit_bytes: int = 0
+    ) -> None:
         self._channel = channel
         self._convention = engine.convention
         self._auto_credit = auto_credit

@@ -39,7 +39,7 @@ class BridgeService:
                 await context.write(serialise(message))  # waits for flow control: nothing is buffered here
                 if isinstance(message.body, Error) and message.body.fatal:
                     _set_status(context, message.body)
-            # A client that is writing when its stream is torn away loses what it has not read yet, and with it the reason. So what
+            # A client that is writing when its stream is torn away loses what it has not read yet, and with it the reason. What
             # it still sends is dropped for a while, until it has read the reason and ends its side.
             await asyncio.wait({reader}, timeout=self._linger_secs)
         finally:

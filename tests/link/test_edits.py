@@ -80,7 +80,10 @@ POSE = axes.client_motion(MOTION, OPENCV)
 ONE = msg.Vector3(1, 1, 1)
 
 
-def insert(count=2, positions=None, rgb=b"abcdef", diameters=np.float32(0.1).tobytes()):
+DIAMETER = np.float32(0.1).tobytes()
+
+
+def insert(count=2, positions=None, rgb=b"abcdef", diameters=DIAMETER):
     return msg.Edit(insert=msg.Insert(count, bytes(24) if positions is None else positions, rgb, diameters))
 
 

@@ -35,7 +35,7 @@ def grpc_prefix(length: int, compressed: int = 0) -> bytes:
 
 
 async def say(address: str, data: bytes) -> list[tuple[int, int, bytes]]:
-    """Send these bytes on a connection of their own; the (kind, flags, payload) of all frames until the stream or connection ends."""
+    """Send these bytes on a connection of their own; (kind, flags, payload) of all frames until the stream or connection ends."""
     host, _, port = address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     frames: list[tuple[int, int, bytes]] = []

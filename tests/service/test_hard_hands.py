@@ -248,6 +248,7 @@ async def test_a_bad_beginning_ends_the_stream_with_its_reason(address, guard, f
     async with grpc.aio.insecure_channel(address) as channel:
         stream = channel.stream_stream(CONNECT)()
         await stream.write(first if isinstance(first, bytes) else serialise(msg.ClientMessage(7, first)))
+        await stream.done_writing()  # otherwise the server waits a moment for us to read
         answer = parse(await stream.read()).body
         assert (answer.code, answer.fatal) == (code, True) and answer.remedy
         with pytest.raises(grpc.aio.AioRpcError) as caught:

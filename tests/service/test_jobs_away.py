@@ -32,8 +32,8 @@ async def begun(address, painter, **request):
 
 
 async def told_at_once(client):
-    """What came with the welcome, before anything else happened."""
-    await client.ping()
+    """What came with the welcome: chunks, and so `synced`, come after all of it."""
+    await client.synced()
     return {job: progress.stage for job, progress in client.progress.items()}
 
 
