@@ -163,7 +163,7 @@ class Link:
 
     def _look(self, command: commands.PoseReceived, now: float) -> commands.PoseReceived | None:
         if not self._pose_rate.allows(now):
-            if self._pose_errors.allows(now):
+            if self._pose_errors.allows(now) or command.request_id:  # a request is always answered
                 raise LimitExceededError(
                     "poses come too fast and are left out", f"send at most {limits.MAX_POSE_RATE_HZ} a second"
                 )

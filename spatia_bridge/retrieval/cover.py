@@ -33,7 +33,8 @@ from spatia_bridge.retrieval.cells import (
 DECAY = 0.8
 SLACK = 1.25  # a frame that shows this much less surface than is wanted still shows it all: samples are few
 UNIT = 255  # v(f, q) = 1
-MAX_WANTED = 8192  # cells; the lightest beyond that are noise
+KEPT_WEIGHT = 0.97  # of the wanted cells: the lightest are many and matter little
+MAX_WANTED = 8192  # cells
 _CAPS = np.rint(UNIT * DECAY ** np.arange(LEVELS_UP + 1)).astype(np.int64)  # the largest v(f, q) · UNIT, by levels
 _SHIFT = 16  # of the factors that make surfaces to values
 
@@ -128,15 +129,14 @@ class Cover:
     """The wanted cells, and how much of each is covered so far.
 
     Attributes:
-        total: the weight of all wanted cells times UNIT: the gain of a frame that shows them all.
+        weights: int64 (Q,), of the cells that count: the lightest are left out.
+        total: their sum times UNIT: the gain of a frame that shows them all.
     """
 
     def __init__(self, wanted: Shown) -> None:
-        self.total = int(wanted.samples.sum()) * UNIT
-        if len(wanted.keys) > MAX_WANTED:
-            best = np.sort(np.argsort(-wanted.samples, kind="stable")[:MAX_WANTED])
-            wanted = Shown(wanted.keys[best], wanted.samples[best], wanted.areas[best], wanted.normals[best])
-        self._weights = wanted.samples
+        wanted = _heaviest(wanted)
+        self.weights = wanted.samples
+        self.total = int(self.weights.sum()) * UNIT
         self._covered = np.zeros(len(wanted.keys), np.uint8)
         keys, factors = _containing(wanted)
         self._wanted = keys, factors, _CAPS, encode_facing(wanted.normals), FACING
@@ -154,15 +154,24 @@ class Cover:
     ) -> Matches:
         """Take up a segment's frames (see `covisibility.Segment`), before anything is covered; keeps their gains from now on."""
         gains = np.zeros(frame_count, np.int64)
-        spans, matched, shown = _match(cells, starts, natives, frames, values, normals, self._wanted, self._weights, gains)
+        spans, matched, shown = _match(cells, starts, natives, frames, values, normals, self._wanted, self.weights, gains)
         self._matches.append(Matches(spans, matched, shown, gains))
         return self._matches[-1]
 
     def cover(self, row: Bytes) -> None:
         """Count what a row uint8 (Q,) shows as covered."""
         for m in self._matches:
-            _take_gains(m.spans, m.frames, m.shown, self._weights, self._covered, row, m.gains)
+            _take_gains(m.spans, m.frames, m.shown, self.weights, self._covered, row, m.gains)
         self._covered = np.maximum(self._covered, row)
+
+
+def _heaviest(wanted: Shown) -> Shown:
+    """Without the lightest cells, which together have less than 1 − KEPT_WEIGHT of the weight."""
+    order = np.argsort(-wanted.samples, kind="stable")
+    running = np.cumsum(wanted.samples[order])
+    count = int(np.searchsorted(running, KEPT_WEIGHT * running[-1])) + 1 if len(running) else 0
+    kept = np.sort(order[: min(count, MAX_WANTED)])
+    return Shown(wanted.keys[kept], wanted.samples[kept], wanted.areas[kept], wanted.normals[kept])
 
 
 def _containing(wanted: Shown) -> tuple[Keys, Integers]:

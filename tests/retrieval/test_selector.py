@@ -29,13 +29,12 @@ def total_gain(index: CovisibilityIndex, want: Wanted, count: int) -> float:
 
 def values_of(index: CovisibilityIndex, want: Wanted) -> tuple[dict[FrameKey, np.ndarray], np.ndarray, int]:
     """v(f, q) · UNIT by frame, weights, and the largest possible sum: for brute force."""
-    shown = wanted_cells(want.projections, index.cell_side_m)
-    cover = Cover(shown)
+    cover = Cover(wanted_cells(want.projections, index.cell_side_m))
     rows = {}
     for s in index.segments:
         matches = cover.match(s.cells, s.starts, s.natives, s.frames, s.values, s.normals, len(s.keys))
         rows |= {key: matches.row(frame).astype(np.int64) for frame, key in enumerate(s.keys)}
-    return rows, shown.samples, cover.total
+    return rows, cover.weights, cover.total
 
 
 def test_the_frame_that_looks_the_same_way_shows_nearly_everything():
