@@ -26,7 +26,7 @@ _SERVER_HELP = f"ask a running server at HOST:PORT instead; its token, if it wan
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The whole command line. `module` names where the command's `run(args)` is; it is imported when it is needed."""
+    """The whole command line. `module` names where the command's `run(args)` is: imported when needed; None counts as 0."""
     parser = argparse.ArgumentParser(
         prog="spatia-bridge",
         description="A persistent, editable 3D point memory for generative video, live in game engines.",
@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_sessions(commands)
     _add_export(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -105,6 +106,13 @@ def _add_export(commands: "Commands") -> None:
     export.set_defaults(module="spatia_bridge.cli.export")
 
 
+def _add_doctor(commands: "Commands") -> None:
+    doctor = commands.add_parser("doctor", help="say what is installed, which backends work, and what to do about the rest")
+    doctor.add_argument("--data", metavar="DIR", help=_DATA_HELP)
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(module="spatia_bridge.cli.doctor")
+
+
 def _add_place(parser: argparse.ArgumentParser) -> None:
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--data", metavar="DIR", help=_DATA_HELP)
@@ -143,8 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command of these arguments (sys.argv's without any); returns the exit status."""
     args = build_parser().parse_args(arguments)
     try:
-        import_module(args.module).run(args)
-        return 0
+        return import_module(args.module).run(args) or 0
     except (KeyboardInterrupt, CancelledError):
         print("\nspatia-bridge: cancelled", file=sys.stderr)
         return CANCELLED

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from spatia_bridge.errors import InvalidInputError, LimitExceededError
 from spatia_bridge.geometry import se3
@@ -41,10 +43,14 @@ class Trajectory:
     def duration_secs(self) -> float:
         return self.times_secs[-1] - self.times_secs[0]
 
+    @cached_property
+    def _times(self) -> npt.NDArray[np.float64]:
+        return np.array(self.times_secs, np.float64)
+
     def at(self, time_secs: float, intrinsics: Intrinsics | None = None) -> Camera:
         """The camera at a time: interpolated between its neighbours, held before the first and after the last."""
         k = intrinsics or self.cameras[0].intrinsics
-        after = int(np.searchsorted(self.times_secs, time_secs))
+        after = int(np.searchsorted(self._times, time_secs))
         if after == 0:
             return Camera(k, self.cameras[0].world_from_camera)
         if after == len(self.times_secs):
@@ -54,7 +60,15 @@ class Trajectory:
         return Camera(k, se3.interpolate(start, end, (time_secs - t0) / (t1 - t0)))
 
     def clips(self, fps: float, new_frames: int, intrinsics: Intrinsics, clips: int = 0) -> tuple[tuple[Camera, ...], ...]:
-        """Cut into clips of new_frames cameras each.
+        """Cut into clips of new_frames cameras each, at `clip_times`. Heavy for many: tens of microseconds a frame."""
+        return tuple(self.along(times, intrinsics) for times in self.clip_times(fps, new_frames, clips))
+
+    def along(self, times_secs: npt.NDArray[np.float64], intrinsics: Intrinsics) -> tuple[Camera, ...]:
+        """The cameras at these times (N,)."""
+        return tuple(self.at(float(time_secs), intrinsics) for time_secs in times_secs)
+
+    def clip_times(self, fps: float, new_frames: int, clips: int = 0) -> npt.NDArray[np.float64]:
+        """When the frames of each clip are: float64 (clips, new_frames) seconds.
 
         A clip's first new frame follows the last one of the clip before it; what overlaps is only the preceding frames, which the
         generator gets as pictures. With clips = 0 time runs as recorded (one frame every 1/fps, the last clip holds still at the
@@ -71,8 +85,7 @@ class Trajectory:
         elif clips * new_frames > 1:
             step = self.duration_secs / (clips * new_frames - 1)
         times = self.times_secs[0] + step * np.arange(clips * new_frames)
-        cameras = [self.at(float(t), intrinsics) for t in times]
-        return tuple(tuple(cameras[i : i + new_frames]) for i in range(0, len(cameras), new_frames))
+        return np.asarray(times.reshape(clips, new_frames), np.float64)
 
 
 class Recorder:
@@ -111,8 +124,14 @@ class Recorder:
     def duration_secs(self) -> float:
         return self._times[-1] - self._times[0] if self._times else 0.0
 
+    def copy(self) -> "Recorder":
+        """What is recorded now, for a worker to make a trajectory of while recording goes on."""
+        twin = Recorder()
+        twin._cameras, twin._times, twin._changes = self._cameras[:], self._times[:], self._changes[:]
+        return twin
+
     def trajectory(self) -> Trajectory:
-        """What was recorded.
+        """What was recorded. Heavy if it is long and the scene was scaled or turned meanwhile.
 
         Raises:
             InvalidInputError: nothing was.

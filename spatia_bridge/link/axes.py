@@ -1,5 +1,7 @@
 """Geometry in a client's axes and units ↔ the server's: cameras, regions, motions, trajectories, the chunk space."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -114,12 +116,37 @@ def client_direction(direction_world: npt.ArrayLike, convention: Convention) -> 
     return msg.Vector3(*convention.directions_from_world(direction_world).tolist())
 
 
-def world_trajectory(trajectory: msg.Trajectory, convention: Convention) -> Trajectory:
-    """The trajectory in the world; raises InvalidInputError, LimitExceededError."""
+@dataclass(frozen=True, eq=False)
+class PendingTrajectory:
+    """A client's path, counted but not looked at yet.
+
+    Attributes:
+        message: in the convention's axes and units.
+    """
+
+    message: msg.Trajectory
+    convention: Convention
+
+    def decode(self) -> Trajectory:
+        """The path in the world. Heavy: a tenth of a millisecond a pose.
+
+        Raises:
+            InvalidInputError: no poses, one that is none, or times that do not increase.
+        """
+        return world_trajectory(self.message, self.convention)
+
+
+def pending_trajectory(trajectory: msg.Trajectory, convention: Convention) -> PendingTrajectory:
+    """Raises LimitExceededError: too many poses."""
     if len(trajectory.cameras) > MAX_TRAJECTORY_POSES:
         raise LimitExceededError(
             f"the trajectory has {len(trajectory.cameras)} poses", f"send at most {MAX_TRAJECTORY_POSES}, or record it"
         )
+    return PendingTrajectory(trajectory, convention)
+
+
+def world_trajectory(trajectory: msg.Trajectory, convention: Convention) -> Trajectory:
+    """The trajectory in the world; raises InvalidInputError."""
     cameras = tuple(world_camera(camera, convention) for camera in trajectory.cameras)
     return Trajectory(cameras, tuple(camera.time_secs for camera in trajectory.cameras))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spatia_bridge.frames import RgbdFrame
 from spatia_bridge.geometry.camera import Camera
-from spatia_bridge.geometry.trajectory import Trajectory
+from spatia_bridge.link.axes import PendingTrajectory
 from spatia_bridge.link.messages import Compression, Resume
 from spatia_bridge.link.views import PendingView
 from spatia_bridge.memory.edits import Edit
@@ -62,15 +62,15 @@ class SeedViews:
 class GenerateClips:
     """Start a job.
 
-    trajectory None = the saved one of that name, or if there is no name what is recorded now; generator "" = the default;
-    clips 0 = by the trajectory's length.
+    trajectory None = the saved one of that name, or if there is no name what is recorded now; to decode it is heavy: run it off
+    the loop. generator "" = the default; clips 0 = by the trajectory's length.
     """
 
     request_id: int
     prompt: str
     seed: int
     generator: str
-    trajectory: Trajectory | None
+    trajectory: PendingTrajectory | None
     clips: int
     auto_accept: bool
     width: int

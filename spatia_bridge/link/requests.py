@@ -44,7 +44,7 @@ def _generate(request_id: int, body: msg.Generate, convention: Convention) -> co
         raise InvalidInputError(f"the clip's size is {body.width}×{body.height}", "send both, or 0 and 0 for the generator's own")
     if body.width:
         check_image_size(body.width, body.height, "the clip")
-    trajectory = None if body.trajectory is None else axes.world_trajectory(body.trajectory, convention)
+    trajectory = None if body.trajectory is None else axes.pending_trajectory(body.trajectory, convention)
     return commands.GenerateClips(
         request_id,
         body.prompt,

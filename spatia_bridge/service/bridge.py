@@ -18,6 +18,7 @@ Context = grpc.aio.ServicerContext[bytes, bytes]
 _parse = parser(ClientMessage)
 _log = logging.getLogger(__name__)
 LINGER_SECS = 1.0
+LARGE_BYTES = 32 << 10  # messages that take more than a few milliseconds to read are read off the loop
 
 
 class BridgeService:
@@ -58,7 +59,7 @@ async def _read(requests: AsyncIterator[bytes], connection: Connection) -> None:
     try:
         async for data in requests:
             try:
-                message = _parse(data)
+                message = await asyncio.to_thread(_parse, data) if len(data) > LARGE_BYTES else _parse(data)
             except SpatiaError as error:
                 connection.refuse(request_id_of(data), error)
             else:

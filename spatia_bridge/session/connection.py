@@ -9,11 +9,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 from spatia_bridge.errors import LimitExceededError, SpatiaError
 from spatia_bridge.geometry.similarity import Similarity
+from spatia_bridge.geometry.trajectory import Recorder, Trajectory
 from spatia_bridge.link import commands, outgoing
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.events import SessionEvent
@@ -24,7 +24,8 @@ from spatia_bridge.session.session import GenerateSpec, Session
 
 MAX_WAITING_REQUESTS = 64
 MAX_WAITING_SEEDS = 2  # they hold their images
-_Waiting = tuple[commands.Command, Similarity | None]  # with the alignment that its trajectory was recorded in; None = now's
+_Recorded = tuple[Recorder, Similarity]  # what was recorded, in the scene of this alignment
+_Waiting = tuple[commands.Command, _Recorded | None]
 _log = logging.getLogger(__name__)
 _background: set[asyncio.Task[None]] = set()  # keeps what outlives its connection from being collected
 
@@ -143,13 +144,12 @@ class Connection:
         seeds = isinstance(command, commands.SeedViews)
         if self._requests.qsize() >= MAX_WAITING_REQUESTS or (seeds and self._seeds >= MAX_WAITING_SEEDS):
             raise LimitExceededError("too many requests wait", "wait for answers before sending more")
-        alignment: Similarity | None = None
+        recorded: _Recorded | None = None
         if isinstance(command, commands.GenerateClips) and command.trajectory is None and not command.trajectory_name:
             # as it is now, not when its turn comes: the client may record again meanwhile, or scale the scene
-            command = replace(command, trajectory=session.recorder.trajectory())
-            alignment = session.memory.snapshot().alignment
+            recorded = session.recorder.copy(), session.memory.snapshot().alignment
         self._seeds += seeds
-        self._requests.put_nowait((command, alignment))
+        self._requests.put_nowait((command, recorded))
 
     async def _attach(self, command: commands.Attach) -> None:
         session = await self._host.open(command.session, command.create)
@@ -176,25 +176,22 @@ class Connection:
     async def _work_off(self, session: Session) -> None:
         """Carry out queued requests in order until a None comes."""
         while (waiting := await self._requests.get()) is not None:
-            command, alignment = waiting
+            command, recorded = waiting
             try:
-                await self._carry_out(session, command, alignment)
+                await self._carry_out(session, command, recorded)
             except Exception as error:
                 self._link.fail(command.request_id, domain_error(error))
             self._seeds -= isinstance(command, commands.SeedViews)
             self._pump()
 
-    async def _carry_out(self, session: Session, command: commands.Command, alignment: Similarity | None) -> None:
+    async def _carry_out(self, session: Session, command: commands.Command, recorded: _Recorded | None) -> None:
         answer, request = self._link.answer, command.request_id
         if isinstance(command, commands.SeedViews):
             frames = await self._host.workers.run(command.decode)
             answer(request, revision=(await session.seed(frames)).number)
         elif isinstance(command, commands.GenerateClips):
-            spec = _spec(command, alignment)
-            if command.trajectory_name:
-                _, trajectory, alignment = await session.saved_trajectory(command.trajectory_name)
-                spec = replace(spec, trajectory=trajectory, alignment=alignment)
-            answer(request, job=session.generate(spec))
+            trajectory, alignment = await self._path(session, command, recorded)
+            answer(request, job=session.generate(_spec(command, trajectory, alignment)))
         elif isinstance(command, commands.AcceptTake):
             answer(request, revision=(await session.accept(command.take)).number, take=command.take)
         elif isinstance(command, commands.DiscardTake):
@@ -206,6 +203,18 @@ class Connection:
             answer(request, revision=(await session.undo()).number)
         elif isinstance(command, commands.RedoEdit):
             answer(request, revision=(await session.redo()).number)
+
+    async def _path(
+        self, session: Session, command: commands.GenerateClips, recorded: _Recorded | None
+    ) -> tuple[Trajectory, Similarity | None]:
+        """What a job flies along, and the alignment of the scene that this is a path through; None = as it is now."""
+        run = self._host.workers.run
+        if recorded is not None:
+            return await run(recorded[0].trajectory), recorded[1]
+        if command.trajectory is not None:
+            return await run(command.trajectory.decode), None
+        _, trajectory, alignment = await session.saved_trajectory(command.trajectory_name)
+        return trajectory, alignment
 
     def _pose(self, session: Session, command: commands.PoseReceived) -> None:
         if session.recording_by is self:  # the client that switched it on last
@@ -294,12 +303,12 @@ def domain_error(error: Exception) -> SpatiaError:
     return SpatiaError("the server met an error that it did not expect", "try again; the server's log says more")
 
 
-def _spec(command: commands.GenerateClips, alignment: Similarity | None) -> GenerateSpec:
+def _spec(command: commands.GenerateClips, trajectory: Trajectory, alignment: Similarity | None) -> GenerateSpec:
     return GenerateSpec(
         command.prompt,
         command.seed,
         command.generator,
-        command.trajectory,
+        trajectory,
         command.clips,
         command.auto_accept,
         command.width,

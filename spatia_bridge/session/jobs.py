@@ -7,11 +7,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from spatia_bridge.errors import CancelledError, LimitExceededError, NotFoundError, RejectedUpdateError, SpatiaError
 from spatia_bridge.generation.base import CancelToken
-from spatia_bridge.geometry.camera import Camera
+from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.geometry.similarity import Similarity
+from spatia_bridge.geometry.trajectory import Trajectory
 from spatia_bridge.link.events import JobFailed, JobProgress, SessionEvent, Stage
+from spatia_bridge.session.carry import carried_cameras
 
 MAX_QUEUED_JOBS = 16
 ENDED_KEPT = 16  # jobs whose end is told to who comes later
@@ -23,7 +28,9 @@ class Job:
     """A generate request under way.
 
     Attributes:
-        clips: the cameras of every clip, in the scene as it was when the job was asked for, see alignment.
+        trajectory: the path, through the scene as it was when the job was asked for, see alignment.
+        intrinsics: of the frames.
+        times_secs: float64 (clips, frames), when on the path each frame is.
         alignment: `now_from_first` of the scene then.
         clip: 0-based, the one being made.
         take: its number, 0 before it has one.
@@ -34,7 +41,9 @@ class Job:
     prompt: str
     seed: int
     fps: float
-    clips: tuple[tuple[Camera, ...], ...]
+    trajectory: Trajectory
+    intrinsics: Intrinsics
+    times_secs: npt.NDArray[np.float64]
     auto_accept: bool
     alignment: Similarity = field(default_factory=Similarity)
     cancel: CancelToken = field(default_factory=CancelToken)
@@ -42,6 +51,19 @@ class Job:
     take: int = 0
     _worked_secs: float = 0.0
     _since: float | None = None
+
+    @property
+    def clips(self) -> int:
+        """How many clips the row has."""
+        return len(self.times_secs)
+
+    def cameras(self, now: Similarity) -> tuple[Camera, ...]:
+        """Those of the clip being made, in the scene as it is now. Takes milliseconds: for a worker's thread.
+
+        Raises:
+            InvalidInputError: the scene was scaled so far that they cannot follow.
+        """
+        return carried_cameras(self.trajectory.along(self.times_secs[self.clip], self.intrinsics), self.alignment, now)
 
     def progress(self, stage: Stage, done: int = 0, total: int = 0, failure: JobFailed | None = None) -> JobProgress:
         """A progress event; the time left is extrapolated from the time worked so far (waiting for people is not work)."""
@@ -51,11 +73,11 @@ class Job:
         working = stage in (Stage.PROJECTING, Stage.GENERATING, Stage.UPDATING)
         self._since = now if working else None
         within = done / total if stage is Stage.GENERATING and total else float(stage is Stage.UPDATING)
-        finished = (self.clip + within) / len(self.clips)
+        finished = (self.clip + within) / self.clips
         remaining = self._worked_secs * (1 - finished) / finished if finished > 0 else None
         if stage in (Stage.DONE, Stage.CANCELLED, Stage.FAILED):
             remaining = 0.0
-        return JobProgress(self.number, stage, done, total, remaining, self.clip + 1, len(self.clips), self.take, failure)
+        return JobProgress(self.number, stage, done, total, remaining, self.clip + 1, self.clips, self.take, failure)
 
 
 class JobQueue:

@@ -23,7 +23,7 @@ from spatia_bridge.link.events import (
 )
 from spatia_bridge.memory import Cause, Edit, Memory, Revision, Snapshot
 from spatia_bridge.retrieval import FrameKey
-from spatia_bridge.session.carry import carried_cameras, carried_made, now_from_then
+from spatia_bridge.session.carry import carried_made, now_from_then
 from spatia_bridge.session.gallery import Gallery
 from spatia_bridge.session.jobs import Job, JobQueue
 from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, plant
@@ -206,12 +206,20 @@ class Session:
         shape = _shape(generator.shape, spec)
         trajectory = spec.trajectory or self.recorder.trajectory()
         intrinsics = trajectory.cameras[0].intrinsics.cropped_to_aspect(shape.width, shape.height)
-        clips = trajectory.clips(shape.fps, shape.new_frames, intrinsics, spec.clips)
-        number = self._jobs.next_number()
-        alignment = spec.alignment or self.memory.snapshot().alignment
-        job = Job(number, generator.name, spec.prompt, spec.seed, shape.fps, clips, spec.auto_accept, alignment)
+        job = Job(
+            self._jobs.next_number(),
+            generator.name,
+            spec.prompt,
+            spec.seed,
+            shape.fps,
+            trajectory,
+            intrinsics,
+            trajectory.clip_times(shape.fps, shape.new_frames, spec.clips),
+            spec.auto_accept,
+            spec.alignment or self.memory.snapshot().alignment,
+        )
         self._jobs.add(job)
-        return number
+        return job.number
 
     def cancel(self, job: int = 0) -> None:
         """Stop a job: the running one within one step, one that waits at once; 0 = all of them.
@@ -265,8 +273,12 @@ class Session:
             InvalidInputError: not a name, or nothing was recorded; LimitExceededError: too many.
         """
         self._check_open()
-        trajectory = trajectory or self.recorder.trajectory()
-        return await self._workers.run(self._store.put_trajectory, name, trajectory, self.memory.snapshot().alignment)
+        recorded, alignment = self.recorder.copy(), self.memory.snapshot().alignment
+
+        def save() -> TrajectoryInfo:
+            return self._store.put_trajectory(name, trajectory or recorded.trajectory(), alignment)
+
+        return await self._workers.run(save)
 
     async def trajectories(self) -> list[TrajectoryInfo]:
         """The saved paths, by name."""
@@ -288,7 +300,7 @@ class Session:
         number = revision or self.memory.head_revision().number
         snapshot = self.memory.at(number)
         lineage = self.memory.lineage(number)
-        clips = _clips_of(lineage, self.memory.revisions(), [*self._store.seeds(), *self._store.takes()])
+        clips = self._clips_of(lineage)
         takes = [r.clip for r in lineage if r.cause in (Cause.TAKE, Cause.FORK) and r.clip]
         note = f"fork of {self.id} at revision {number}"
 
@@ -296,6 +308,16 @@ class Session:
             self._store.copy_to(store, snapshot, clips, takes[-1] if takes else 0, note)
 
         library.fork(new_id, title or self._store.title, fill)
+
+    def _clips_of(self, lineage: Sequence[Revision]) -> list[int]:
+        """The accepted clips whose points a lineage has. Those without a revision came with the fork that a session began as."""
+        clips = [*self._store.seeds(), *self._store.takes()]
+        makers = (Cause.SEED, Cause.TAKE)
+        kept = {revision.clip for revision in lineage if revision.cause in makers}
+        if any(revision.cause is Cause.FORK for revision in lineage):
+            made = {revision.clip for revision in self.memory.revisions() if revision.cause in makers}
+            kept |= {info.number for info in clips} - made
+        return sorted(info.number for info in clips if info.state is ClipState.ACCEPTED and info.number in kept)
 
     async def project(self, camera: Camera) -> Projection:
         """The head as this camera sees it."""
@@ -313,42 +335,46 @@ class Session:
     # ---------------------------------------------------------------------------------------------------- jobs
 
     async def _run_job(self, job: Job) -> None:
-        for clip in range(len(job.clips)):
+        for clip in range(job.clips):
             job.clip, job.take = clip, 0
             job.cancel.raise_if_cancelled()
             take = await self._make_clip(job)
             if job.auto_accept:
                 self._jobs.publish(job.progress(Stage.UPDATING))
                 await self.accept(take.number)
-            elif clip + 1 < len(job.clips) and not await self._wait_for_decision(job, take.number):
+            elif clip + 1 < job.clips and not await self._wait_for_decision(job, take.number):
                 raise CancelledError("a take of the row was discarded")
 
     async def _make_clip(self, job: Job) -> Take:
         generator = self._make_generator(job.generator)
         number = job.take = self._new_clip_number()
         base = self.memory.snapshot()
-        cameras = carried_cameras(job.clips[job.clip], job.alignment, base.alignment)
+        cameras = await self._workers.run(job.cameras, base.alignment)
         self._made[number] = _Making(base.alignment)
         info = _begun(number, job, generator.name, base, cameras)
         self._tell_take(info)
         self._jobs.publish(job.progress(Stage.PROJECTING))
-        shown, preceding = await self._workers.run(self._preceding, base, generator.shape.preceding_frames)
-        plan = ClipPlan(number, cameras, preceding, job.prompt, job.seed + job.clip, job.fps)
         loop = asyncio.get_running_loop()
-        lineage = self.memory.lineage(base.revision)
 
         def publish(event: Event) -> None:
             loop.call_soon_threadsafe(self._on_generator_event, job, number, cameras, event)
 
-        def select(projection: Sequence[Projection]) -> tuple[ReferenceFrame, ...]:
-            clips = [r.clip for r in lineage if r.clip]
-            chosen = self._gallery.select(base, projection, generator.shape.references, clips, shown)
-            loop.call_soon_threadsafe(self._on_references, number, chosen)
-            return chosen
+        def make() -> Take:
+            shown, preceding = self._preceding(base, generator.shape.preceding_frames)
+
+            def select(projection: Sequence[Projection]) -> tuple[ReferenceFrame, ...]:
+                clips = self._clips_of(self.memory.lineage(base.revision))
+                chosen = self._gallery.select(base, projection, generator.shape.references, clips, shown)
+                loop.call_soon_threadsafe(self._on_references, number, chosen)
+                return chosen
+
+            plan = ClipPlan(number, cameras, preceding, job.prompt, job.seed + job.clip, job.fps)
+            take = make_take(self._stages, generator, base, plan, publish, job.cancel, select)
+            self._store.put_take(take)
+            return take
 
         try:
-            take = await self._workers.run(make_take, self._stages, generator, base, plan, publish, job.cancel, select)
-            await self._workers.run(self._store.put_take, take)
+            take = await self._workers.run(make)
         except BaseException:
             self._made.pop(number, None)
             self._tell_take(replace(self._infos[number], state=TakeState.CANCELLED))
@@ -465,15 +491,6 @@ def _begun(number: int, job: Job, generator: str, base: Snapshot, cameras: Seque
     k, state = cameras[0].intrinsics, TakeState.GENERATING
     revision, total = base.revision, len(cameras)
     return TakeInfo(number, state, 0, total, job.prompt, job.seed, generator, revision, job.fps, k.width, k.height)
-
-
-def _clips_of(lineage: Sequence[Revision], revisions: Sequence[Revision], clips: Sequence[StoredInfo]) -> list[int]:
-    """The accepted clips whose points a lineage has. Those without a revision came with the fork that a session began as."""
-    made = {revision.clip for revision in revisions if revision.cause in (Cause.SEED, Cause.TAKE)}
-    kept = {revision.clip for revision in lineage if revision.cause in (Cause.SEED, Cause.TAKE)}
-    if any(revision.cause is Cause.FORK for revision in lineage):
-        kept |= {info.number for info in clips} - made
-    return sorted(info.number for info in clips if info.state is ClipState.ACCEPTED and info.number in kept)
 
 
 def _shape(shape: ClipShape, spec: GenerateSpec) -> ClipShape:

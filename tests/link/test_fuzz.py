@@ -107,6 +107,8 @@ class Walk:
             elif isinstance(command, commands.ListFrames):
                 link.queue_frames(command, range(self.rng.choice([0, 3, limits.MAX_FRAMES])))
             else:
+                if isinstance(command, commands.GenerateClips) and command.trajectory is not None:
+                    command.trajectory.decode()
                 link.answer(request, job=1)
         except SpatiaError as error:
             link.fail(request, error)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.link import axes, commands, limits
 from spatia_bridge.link import messages as msg
@@ -54,8 +55,8 @@ def test_poses_and_regions_arrive_in_the_world(engine):
     assert np.allclose(edit.region.centre_world, sphere.centre_world) and edit.region.radius_m == pytest.approx(0.5)
     trajectory = msg.Trajectory(tuple(axes.client_camera(VIEW, convention, t) for t in (0.0, 1.0)))
     command = command_of(link, msg.Generate("p", trajectory=trajectory))
-    assert command.trajectory.duration_secs == 1.0
-    assert np.allclose(command.trajectory.cameras[0].world_from_camera, VIEW.world_from_camera, atol=1e-9)
+    assert command.trajectory.decode().duration_secs == 1.0
+    assert np.allclose(command.trajectory.decode().cameras[0].world_from_camera, VIEW.world_from_camera, atol=1e-9)
 
 
 def test_the_other_requests():
@@ -106,8 +107,6 @@ K = msg.Intrinsics(50, 50, 32, 24, 64, 48)
         msg.Edit(remove=msg.Region(msg.Box(pose(), msg.Vector3(1, -1, 1)))),
         msg.Edit(lock=msg.Region(msg.Sphere(None, 1))),
         msg.Edit(lock=msg.Region(msg.Sphere(msg.Vector3(), NAN))),
-        msg.Generate(trajectory=msg.Trajectory()),
-        msg.Generate(trajectory=msg.Trajectory((msg.Camera(pose(), K, 1), msg.Camera(pose(), K, 1)))),
         msg.Generate(width=64),
         msg.Generate(width=100_000, height=1),
         msg.LiveView(True, 0, 0),
@@ -119,6 +118,22 @@ K = msg.Intrinsics(50, 50, 32, 24, 64, 48)
 )
 def test_invalid_input(body):
     assert error_of(open_link(), body) == "INVALID_INPUT"
+
+
+@pytest.mark.parametrize(
+    "cameras",
+    [
+        (),
+        (msg.Camera(pose(), K, 1), msg.Camera(pose(), K, 1)),
+        (msg.Camera(pose(position=msg.Vector3(0, NAN, 0)), K),),
+        (msg.Camera(pose(), K, INF),),
+    ],
+)
+def test_trajectories_are_looked_at_when_they_are_decoded(cameras):
+    command = command_of(open_link(), msg.Generate(trajectory=msg.Trajectory(cameras)))
+    with pytest.raises(InvalidInputError) as caught:
+        command.trajectory.decode()
+    assert caught.value.remedy
 
 
 @pytest.mark.parametrize(

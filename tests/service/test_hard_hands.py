@@ -334,6 +334,34 @@ async def test_who_hangs_up_in_the_middle_of_a_message(address, guard):
         writer.transport.abort()
 
 
+async def test_a_vast_valid_request_holds_nobody_up(address, guard):
+    """Thousands of poses, a thousand clips: read, checked and cut elsewhere, while the loop serves the others."""
+    path = msg.Trajectory(tuple(looking((time / 1000, 0, 0), time_secs=float(time)) for time in range(4000)))
+    data = serialise(msg.ClientMessage(2, msg.Generate(trajectory=path, clips=1000)))
+    turns = 0
+
+    async def tick():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async with grpc.aio.insecure_channel(address) as channel:
+        stream = channel.stream_stream(CONNECT)()
+        await stream.write(serialise(msg.ClientMessage(1, msg.Hello(1, "raw", Engine.OPENCV, "s"))))
+        ticking = asyncio.create_task(tick())
+        await stream.write(data)
+        while (answer := parse(await stream.read())).request_id != 2:
+            pass
+        ticking.cancel()
+        assert isinstance(answer.body, msg.Done) and answer.body.job
+        await stream.write(serialise(msg.ClientMessage(3, msg.Cancel())))
+        while parse(await stream.read()).request_id != 3:
+            pass
+        stream.cancel()
+    assert turns > 50  # done on the loop, it would hardly turn at all meanwhile
+
+
 async def test_unary_calls_with_garbage(address, guard):
     async with grpc.aio.insecure_channel(address) as channel:
         for name in ("CreateSession", "GetSession", "DeleteSession", "ForkSession", "SaveTrajectory", "GetTrajectory"):
