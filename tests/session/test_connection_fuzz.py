@@ -91,8 +91,8 @@ async def test_walk(seed, tmp_path):
         for talker in talkers:
             talker.judge()
         session = await host.open("s")
+        await host.close()  # what was asked for before goes on without an audience until then
         head = session.memory.snapshot()
-        await host.close()
     again = make_host(tmp_path, Painter())
     reopened = (await again.open("s")).memory.snapshot()
     assert (reopened.record_digest, reopened.points) == (head.record_digest, head.points)
