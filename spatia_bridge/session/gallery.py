@@ -28,6 +28,13 @@ from spatia_bridge.store import SessionStore
 FRAME_STRIDE = 4  # of a clip's frames, and its last: neighbours see the same
 CAMERAS_ASKED = 7  # spread over the new clip: they say nearly as much as all
 MASKED_GREY = 128
+_SEEN = "seen"  # settings: this, the clip, the cells' side
+
+
+def setting_holds(name: str, clips: Sequence[int]) -> bool:
+    """Whether a setting of a session also holds in another that has these of its clips, and will give other numbers again."""
+    parts = name.split("/")
+    return parts[0] != _SEEN or parts[1] in map(str, clips)
 
 
 class Gallery:
@@ -83,7 +90,7 @@ class Gallery:
 
     def _seen(self, index: CovisibilityIndex, clip: int) -> list[tuple[FrameKey, FrameCells]]:
         """What a clip's frames saw: from the store, or found now and kept there."""
-        name = f"seen/{clip}/{index.cell_side_m!r}"
+        name = f"{_SEEN}/{clip}/{index.cell_side_m!r}"
         kept = self._store.get_setting(name)
         if kept is None:
             info = self._store.take_info(clip)

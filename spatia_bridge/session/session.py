@@ -24,7 +24,7 @@ from spatia_bridge.link.events import (
 from spatia_bridge.memory import Cause, Edit, Memory, Revision, Snapshot
 from spatia_bridge.retrieval import FrameKey
 from spatia_bridge.session.carry import carried_made, now_from_then
-from spatia_bridge.session.gallery import Gallery
+from spatia_bridge.session.gallery import Gallery, setting_holds
 from spatia_bridge.session.jobs import Job, JobQueue
 from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, plant
 from spatia_bridge.session.workers import Workers
@@ -305,7 +305,8 @@ class Session:
         note = f"fork of {self.id} at revision {number}"
 
         def fill(store: SessionStore) -> None:
-            self._store.copy_to(store, snapshot, clips, takes[-1] if takes else 0, note)
+            last = takes[-1] if takes else 0
+            self._store.copy_to(store, snapshot, clips, last, note, lambda name: setting_holds(name, clips))
 
         library.fork(new_id, title or self._store.title, fill)
 

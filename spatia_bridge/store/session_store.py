@@ -1,6 +1,6 @@
 """One session's folder, open for writing: journal and archive of its memory, its clips, its settings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,16 +172,24 @@ class SessionStore:
 
     # forks
 
-    def copy_to(self, other: "SessionStore", snapshot: Snapshot, clips: Sequence[int], last_take: int, note: str) -> None:
+    def copy_to(
+        self,
+        other: "SessionStore",
+        snapshot: Snapshot,
+        clips: Sequence[int],
+        last_take: int,
+        note: str,
+        keeps_setting: Callable[[str], bool] = lambda name: True,
+    ) -> None:
         """Make another store, new and empty, begin with a revision of this one.
 
         Its revision 1 (cause `fork`, clip = last_take) has the snapshot's content, locks, tombstones and alignment. It gets the
-        given accepted clips under their own numbers, the settings and the trajectories. Its files are shared with this session
-        where the file system can, which changes neither. Revision 0 makes none. May be called while this store is in use.
+        given accepted clips under their own numbers, the settings kept and the trajectories. Its files are shared with this
+        session where the file system can, which changes neither. Revision 0 makes none. May be called while this store is in use.
         """
         self._clips.copy_to(other._clips, clips)
         self._trajectories.copy_to(other._trajectories)
-        settings = self._database.rows("SELECT key, body FROM settings")
+        settings = [row for row in self._database.rows("SELECT key, body FROM settings") if keeps_setting(row[0])]
         with other._database.transaction() as connection:
             connection.executemany("INSERT INTO settings VALUES (?, ?)", settings)
         if not snapshot.revision:  # nothing was ever in it

@@ -161,6 +161,21 @@ def test_undo_and_redo_end_where_they_must():
         memory.redo()
 
 
+def test_the_lineage_of_any_revision_is_what_was_not_undone_then():
+    memory = seeded((1, 1, 1))
+    memory.edit(LockRegion(box((5, 5, 5), (6, 6, 6))))
+    memory.undo()
+    memory.redo()
+    memory.undo()
+    memory.edit(LockRegion(box((7, 7, 7), (8, 8, 8))))
+    lineages = [[r.number for r in memory.lineage(number)] for number in range(7)]
+    assert lineages == [[0], [0, 1], [0, 1, 2], [0, 1], [0, 1, 2], [0, 1], [0, 1, 6]]
+    assert memory.lineage() == memory.lineage(6)
+    for number in (-1, 7):
+        with pytest.raises(NotFoundError):
+            memory.lineage(number)
+
+
 def test_a_second_voxel_size_is_refused():
     memory = seeded()
     with pytest.raises(ConflictError):

@@ -9,6 +9,7 @@ from spatia_bridge.errors import ConflictError, InvalidInputError, NotFoundError
 from spatia_bridge.geometry.trajectory import trajectory_of
 from spatia_bridge.link.events import TakeState
 from spatia_bridge.memory import Box, Cause
+from spatia_bridge.session.gallery import setting_holds
 from spatia_bridge.store.clips import ClipState
 from tests.worlds import PILLAR_HIGH, PILLAR_LOW, camera, look
 
@@ -129,3 +130,10 @@ async def test_what_cannot_be_forked(sessions):
             await sessions.fork(*arguments)
         assert caught.value.remedy
     assert [info.id for info in await sessions.list()] == ["s"]
+
+
+def test_what_was_learnt_of_a_clip_goes_only_with_the_clip():
+    """A fork gives the numbers of clips that it did not get again, to clips of its own."""
+    assert setting_holds("seen/7/0.5", [3, 7])
+    assert not setting_holds("seen/7/0.5", [3])
+    assert setting_holds("anything else", [])
