@@ -71,6 +71,7 @@ def make_take(
         publish(made)
         if isinstance(made, GeneratedFrame):
             frames.append(made)
+    cancel.raise_if_cancelled()
     _check_complete(generator.name, frames, plan.cameras)
     return Take(
         plan.number,

@@ -340,6 +340,7 @@ class Session:
             job.clip, job.take = clip, 0
             job.cancel.raise_if_cancelled()
             take = await self._make_clip(job)
+            job.cancel.raise_if_cancelled()  # it may have come while the take was being kept
             if job.auto_accept:
                 self._jobs.publish(job.progress(Stage.UPDATING))
                 await self.accept(take.number)

@@ -192,6 +192,38 @@ async def test_cancel_stops_within_a_step_and_leaves_nothing(host, dreamer):
     assert (await watcher.finished(session.generate(GenerateSpec(trajectory=PATH, clips=1)))).stage is Stage.DONE
 
 
+@pytest.mark.parametrize("auto_accept", [False, True])
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_cancel_after_the_last_frame_still_ends_the_row(host, dreamer, kept, auto_accept):
+    session, watcher = await seeded(host)
+    late, gate, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+    generate, put_take = dreamer.generate, session._store.put_take
+
+    def wait():
+        loop.call_soon_threadsafe(late.set)
+        gate.wait()
+
+    def slow_to_return(request, cancel):
+        yield from generate(request, cancel)
+        wait()
+
+    def slow_to_keep(take):
+        put_take(take)
+        wait()
+
+    if kept:
+        session._store.put_take = slow_to_keep
+    else:
+        dreamer.generate = slow_to_return
+    job = session.generate(GenerateSpec(trajectory=PATH, clips=2, auto_accept=auto_accept))
+    await late.wait()
+    session.cancel()
+    gate.set()
+    assert (await watcher.finished(job)).stage is Stage.CANCELLED
+    state = TakeState.PENDING if kept else TakeState.CANCELLED  # one that is whole may be wanted
+    assert [info.state for info in session.takes()] == [state]
+
+
 async def test_a_generator_that_breaks_breaks_only_its_job(host, dreamer):
     session, watcher = await seeded(host)
     dreamer.fail = True
