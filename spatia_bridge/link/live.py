@@ -59,8 +59,12 @@ class LiveQueue:
             return None
         assert self._view is not None and self._pose is not None
         camera, time_secs = self._pose
-        intrinsics = camera.intrinsics.cropped_to_aspect(self._view.width, self._view.height)
-        self._moved, self._in_flight = False, True
+        self._moved = False
+        try:
+            intrinsics = camera.intrinsics.cropped_to_aspect(self._view.width, self._view.height)
+        except InvalidInputError:  # such a camera sees nothing at that size; the next pose tries again
+            return None
+        self._in_flight = True
         self._due_at = now + self._interval_secs
         self._ticket += 1
         return RenderProjection(self._ticket, Camera(intrinsics, camera.world_from_camera), time_secs, self._view.depth)

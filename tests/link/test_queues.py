@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spatia_bridge.frames import GeneratedFrame
+from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.link import axes, commands, limits
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.events import FrameMade, JobFailed, JobProgress, Stage, TakeChanged, TakeInfo, TakeState
@@ -128,6 +129,15 @@ def test_the_latest_pose_is_rendered_one_at_a_time_and_no_faster_than_asked():
     link.projection_ready(work.ticket, msg.LiveProjection(1.02))
     pull(link)
     assert link.work(9.0) == [] and link.wake_at() is None  # nothing moved
+
+
+def test_a_camera_that_makes_no_sense_at_the_views_size_is_not_rendered():
+    link = open_link()
+    live(link, width=1000, height=1000)
+    pose(link, 1.0, view=Camera(Intrinsics(20, 20, 9e6, 8, 24, 16), np.eye(4)))
+    assert link.work(1.0) == [] and link.wake_at() is None
+    pose(link, 2.0)
+    assert len(link.work(2.0)) == 1
 
 
 def test_memory_that_changes_is_something_to_see():
