@@ -71,6 +71,7 @@ class Link:
         self._hello = msg.Hello()
         self._hello_request = 0
         self._head: RevisionMade | None = None
+        self._voxel_size_m = 0.0  # as the client was told
         self._opening: Opening | None = None
         self._sweep = Sweep()
         self._pose_rate = Rate(limits.MAX_POSE_RATE_HZ)
@@ -184,6 +185,7 @@ class Link:
         self._head = found.opening.head
         self._recording_on = found.recording.on
         snapshot = self._head.snapshot
+        self._voxel_size_m = snapshot.voxel_size_m
         welcome = msg.Welcome(
             msg.PROTOCOL_VERSION,
             __version__,
@@ -225,8 +227,10 @@ class Link:
         if number <= before.revision.number:
             return
         self._head = event
-        if event.snapshot.voxel_size_m != before.snapshot.voxel_size_m:
-            self._say(axes.space(self._convention, event.snapshot.voxel_size_m))
+        voxel_size_m = event.snapshot.voxel_size_m
+        if event.snapshot.chunks and voxel_size_m != self._voxel_size_m:  # while it is empty, what is on its way out stays put
+            self._voxel_size_m = voxel_size_m
+            self._say(axes.space(self._convention, voxel_size_m))
         self._say(self._revision(event))
         follows = number == before.revision.number + 1
         self._opening.chunks.move_to(event.snapshot, event.revision.changed if follows else None)

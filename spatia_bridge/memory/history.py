@@ -164,16 +164,17 @@ class Memory:
         """Apply an update that was computed from `base`; edits and locks made since then win.
 
         Raises:
-            ConflictError: the update sets another voxel size than memory has, or the scene was realigned since `base`.
+            ConflictError: the update has another voxel size than memory, or the scene was realigned since `base`.
             StoreError: the journal could not keep it; memory is as before.
         """
         with self._lock:
             head = self._head
-            if update.voxel_size_m is not None and update.voxel_size_m != head.voxel_size_m:
-                if head.chunks or any(r.points for r in self._revisions):
-                    raise ConflictError("the scene already has a voxel size", "seed with the voxel size it has")
-                head = base = replace(head, voxel_size_m=update.voxel_size_m)
-            if base.voxel_size_m != head.voxel_size_m or not head.alignment.same_as(base.alignment):
+            voxel_size_m = base.voxel_size_m if update.voxel_size_m is None else update.voxel_size_m
+            if not head.chunks:  # an empty scene has no grid to keep
+                head = replace(head, voxel_size_m=voxel_size_m)
+            if voxel_size_m != head.voxel_size_m:
+                raise ConflictError(f"the scene's voxels are {head.voxel_size_m:g} m, not {voxel_size_m:g} m", "make it again")
+            if not head.alignment.same_as(base.alignment):
                 raise ConflictError("the scene was scaled or turned while this was made", "make it again")
             snapshot = head.with_changes(merge(update, base, head), revision=len(self._revisions))
             return self._advance(snapshot, cause, note, clip=update.clip, health=dict(update.health))
@@ -208,8 +209,6 @@ class Memory:
 
     def _travel(self, content: int, cause: Cause) -> Revision:
         target = replace(self.at(content), revision=len(self._revisions))
-        if not target.chunks:  # the grid, once set by the first seed, outlives an undo of that seed
-            target = replace(target, voxel_size_m=self._head.voxel_size_m, alignment=self._head.alignment)
         note = f"{cause.value} to revision {content}"
         return self._advance(target, cause, note, content_of=content)
 

@@ -21,7 +21,7 @@ class Update:
     Attributes:
         changes: the new content of every chunk that differs from the base; None = gone.
         clip: the clip number that the new records carry.
-        voxel_size_m: sets the session's voxel size; only meaningful on an empty memory.
+        voxel_size_m: sets the scene's voxel size; only meaningful while it has no points; None = that of the base.
         health: what the update measured, for people and for the store (names with units, finite numbers).
     """
 

@@ -26,7 +26,7 @@ class Snapshot:
     """All points at one moment.
 
     Attributes:
-        voxel_size_m: side of a level 0 voxel, metres.
+        voxel_size_m: side of a level 0 voxel, metres; while there are no points it binds nobody: the next update sets it.
         chunks: ChunkIndex → Chunk, read-only.
         locks, tombstones: regions into which no update writes; tombstones are also empty (something was removed there).
         alignment: `now_from_first`, how far the scene was scaled and turned since its first seed (see `edits.Realign`).

@@ -3,6 +3,7 @@
 The index is kept in the scene's first alignment, so that scaling or turning the scene leaves it as it is.
 """
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -81,8 +82,10 @@ class Gallery:
 
     def _index_of(self, base: Snapshot, clips: Sequence[int]) -> CovisibilityIndex:
         with self._lock:
-            if self._index is None:
-                self._index = CovisibilityIndex(VOXELS_A_CELL * base.voxel_size_m / base.alignment.scale)
+            cell_side_m = VOXELS_A_CELL * base.voxel_size_m / base.alignment.scale
+            if self._index is None or not math.isclose(cell_side_m, self._index.cell_side_m, rel_tol=1e-3):
+                self._index = CovisibilityIndex(cell_side_m)  # anew if the scene was emptied and seeded at another size
+                self._known.clear()
             for clip in sorted(set(clips) - self._known):
                 self._index.put(self._seen(self._index, clip))
                 self._known.add(clip)

@@ -70,11 +70,7 @@ class Slam:
             raise InvalidInputError("a seed has no views", "send one view or more")
         if not any(usable_pixels(frame).any() for frame in frames):
             raise InvalidInputError("the seed has no pixel with depth", "send planar depth in metres, 0 only where unknown")
-        voxel_size_m: float | None = None
-        if base.revision == 0 and not base.chunks:
-            footprint = median_footprint_m(tuple(frames)) or 2 * base.voxel_size_m
-            voxel_size_m = float(np.float32(max(self._config.voxel_per_footprint * footprint, MIN_VOXEL_SIZE_M)))
-            base = replace(base, voxel_size_m=voxel_size_m)
+        base, voxel_size_m = self._on_a_grid(base, frames)
         counts, working = FusionCounts(), base
         for number, frame in enumerate(frames):
             check(number, len(frames))
@@ -91,13 +87,12 @@ class Slam:
             RejectedUpdateError: the take failed its health check; nothing of it should be written.
         """
         keyframes = sorted({*range(0, len(take.frames), self._config.keyframe_stride), len(take.frames) - 1})
+        frames = [frame for number in keyframes if (frame := _as_rgbd(take, number)) is not None]
+        base, voxel_size_m = self._on_a_grid(base, frames)
         counts, working = FusionCounts(), base
         compared = contradicting = usable = pixels = 0
-        for done, number in enumerate(keyframes):
-            check(done, len(keyframes))
-            frame = _as_rgbd(take, number)
-            if frame is None:
-                continue
+        for done, frame in enumerate(frames):
+            check(done, len(frames))
             projection = self._renderer.render(working, frame.camera)
             able = usable_pixels(frame)
             conflict = able & self._contradicts(frame, projection, working.voxel_size_m)
@@ -110,7 +105,15 @@ class Slam:
         ratio = contradicting / max(compared, 1)
         health = _health(counts, conflict_ratio=ratio, usable_ratio=usable / max(pixels, 1), keyframes=len(keyframes))
         self._judge(take, health)
-        return Update(_difference(base, working), take.number, None, health)
+        return Update(_difference(base, working), take.number, voxel_size_m, health)
+
+    def _on_a_grid(self, base: Snapshot, frames: Sequence[RgbdFrame]) -> tuple[Snapshot, float | None]:
+        """The base, and the voxel size that frames give it if it is empty; whatever an empty scene had is of no use to them."""
+        if base.chunks:
+            return base, None
+        footprint = median_footprint_m(tuple(frames)) or 2 * base.voxel_size_m
+        voxel_size_m = float(np.float32(max(self._config.voxel_per_footprint * footprint, MIN_VOXEL_SIZE_M)))
+        return replace(base, voxel_size_m=voxel_size_m), voxel_size_m
 
     def _contradicts(self, frame: RgbdFrame, projection: Projection, voxel_size_m: float) -> Mask:
         tolerance = np.maximum(3 * voxel_size_m, self._config.depth_tolerance * projection.depth_m)

@@ -88,6 +88,8 @@ class Sync(RuleBasedStateMachine):
         assert self.mirror.clean
         assert self.mirror.synced.revision == self.memory.snapshot().revision
         assert same(self.mirror, self.memory)
+        if self.memory.snapshot().chunks:  # nothing lies anywhere in an empty scene
+            assert self.mirror.space.voxel_size_m == self.memory.snapshot().voxel_size_m
 
     def take(self, message: msg.ServerMessage) -> None:
         if isinstance(message.body, msg.ChunkPart):

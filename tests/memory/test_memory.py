@@ -154,8 +154,9 @@ def test_undo_and_redo_end_where_they_must():
     memory = seeded()
     memory.undo()
     assert not memory.snapshot().chunks
-    assert memory.snapshot().voxel_size_m == VOXEL_M
+    assert memory.snapshot().voxel_size_m == memory.at(0).voxel_size_m != VOXEL_M
     memory.redo()
+    assert memory.snapshot().voxel_size_m == VOXEL_M
     memory.edit(LockRegion(box((0, 0, 0), (1, 1, 1))))
     with pytest.raises(ConflictError):
         memory.redo()
@@ -180,6 +181,22 @@ def test_a_second_voxel_size_is_refused():
     memory = seeded()
     with pytest.raises(ConflictError):
         memory.commit(Update({}, voxel_size_m=2 * VOXEL_M), memory.snapshot(), Cause.SEED)
+
+
+def test_a_scene_that_is_empty_again_takes_another_voxel_size():
+    memory = seeded((1, 1, 1))
+    base = memory.snapshot()
+    memory.undo()
+    memory.commit(Update({HERE: chunk([(2, 2, 2)])}, voxel_size_m=2 * VOXEL_M), memory.snapshot(), Cause.SEED)
+    assert memory.snapshot().voxel_size_m == 2 * VOXEL_M
+    memory.edit(RemoveRegion(box((0, 0, 0), (63, 63, 63))))
+    assert not memory.snapshot().chunks
+    late = Update({HERE: chunk([(1, 1, 1), (63, 63, 63)])})  # what was undone stays so, what is new comes with its grid
+    memory.undo()
+    memory.undo()
+    memory.commit(late, base)
+    assert {voxel for _, voxel in content(memory.snapshot())} == {(63, 63, 63)}
+    assert memory.snapshot().voxel_size_m == VOXEL_M
 
 
 def test_a_journal_that_fails_leaves_memory_as_it_was():
@@ -242,7 +259,7 @@ class MemoryMachine(RuleBasedStateMachine):
         base = self.bases[pick % len(self.bases)]
         head = self.memory.snapshot()
         new = chunk(sorted(cells), shade=shade)
-        self.memory.commit(Update({HERE: new}, clip=3), base)
+        self.memory.commit(Update({HERE: new}, clip=3, voxel_size_m=None if base.chunks else VOXEL_M), base)
         after = content(self.memory.snapshot())
         model_base, model_head = content(base), content(head)
         for (index, voxel), record in content(Snapshot(VOXEL_M).with_changes({HERE: new})).items():

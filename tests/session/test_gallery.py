@@ -6,9 +6,10 @@ from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.link.events import TakeChanged
 from spatia_bridge.memory import Box, Realign, RemoveRegion
 from spatia_bridge.retrieval import FrameKey
+from spatia_bridge.session.carry import carried_frame
 from spatia_bridge.session.session import GenerateSpec
 from tests.session.test_session import PATH, Dreamer, Watcher, dreamer, host, make_host, seeded  # noqa: F401
-from tests.worlds import PILLAR_HIGH, PILLAR_LOW
+from tests.worlds import PILLAR_HIGH, PILLAR_LOW, camera, look
 
 
 async def made(session, watcher, seed=0):
@@ -45,6 +46,21 @@ async def test_what_was_removed_is_hidden_in_references_until_it_is_undone(host)
     assert (masked.colour[~gone] == whole.colour[~gone]).all()
     await session.undo()
     np.testing.assert_array_equal(session._gallery.frame(session.memory.snapshot(), key).colour, whole.colour)
+
+
+async def test_a_seed_in_wrong_units_leaves_nothing_behind_once_undone(host):  # noqa: F811
+    plain, plain_watcher = await seeded(host, "plain")
+    session = await host.open("scene", create=True)
+    watcher = Watcher(session)
+    await session.seed([carried_frame(look(camera()), Similarity(), Similarity(100.0))])
+    await session.discard((await made(session, watcher)).number)
+    await session.undo()
+    await session.seed([look(camera())])
+    ours, theirs = session.memory.snapshot(), plain.memory.snapshot()
+    assert (ours.voxel_size_m, ours.points) == (theirs.voxel_size_m, theirs.points)
+    ours, theirs = await made(session, watcher), await made(plain, plain_watcher)
+    assert [(r.clip, r.number) for r in ours.references] == [(3, 0)] and [r.clip for r in theirs.references] == [1]
+    assert session._gallery._index.cell_side_m == plain._gallery._index.cell_side_m
 
 
 async def test_references_survive_scaling_and_restarts(tmp_path, dreamer):  # noqa: F811

@@ -248,6 +248,27 @@ def test_observations_are_one_a_voxel_whatever_the_masks():
     assert len(observe(frame, 0.03, np.zeros_like(mask))) == 0
 
 
+@pytest.mark.parametrize("emptied", ["undone", "removed", "locked"])
+def test_what_comes_into_an_empty_scene_sets_its_voxel_size(emptied):
+    memory, plain = Memory(), Memory()
+    if emptied == "locked":
+        memory.edit(LockRegion(Box.from_bounds(PILLAR_LOW, PILLAR_HIGH)))
+    else:
+        sow(memory, replace(look(VIEWS[0]), depth_m=100 * look(VIEWS[0]).depth_m))
+        if emptied == "undone":
+            memory.undo()
+        else:
+            memory.edit(RemoveRegion(Box.from_bounds(np.full(3, -900.0), np.full(3, 900.0))))
+    base = memory.snapshot()
+    assert not base.chunks
+    sow(plain, look(VIEWS[0]))
+    for update in (SLAM.seed(base, [look(VIEWS[0])]), SLAM.update(base, take_of([look(VIEWS[0])]))):
+        assert update.voxel_size_m == plain.snapshot().voxel_size_m
+    memory.commit(update, base)
+    assert memory.snapshot().voxel_size_m == plain.snapshot().voxel_size_m
+    assert bool(memory.snapshot().points) == (emptied != "removed")
+
+
 def test_an_empty_update_is_a_revision_without_changes():
     memory = Memory()
     sow(memory, look(VIEWS[0]))
