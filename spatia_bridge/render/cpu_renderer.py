@@ -2,30 +2,42 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from spatia_bridge.frames import Projection
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.render import kernels, splat
-from spatia_bridge.render.cull import Selection, TableCache, select
+from spatia_bridge.render.cull import Selection, TableCache, batches, select
 from spatia_bridge.render.renderer import ProjectionVideo
 
-PIXEL_ROW_WORK = 200  # clearing and unpacking a row of pixels, in points
+PIXEL_ROW_WORK = 100  # clearing a row of pixels, in points
 MIN_BAND_ROWS = 16
-SCRATCH_KEPT = 4
+SCRATCH_KEPT = 2
 
 
 @cache
 def _workers() -> ThreadPoolExecutor:
     """One pool for all renderers of the process: a core a thread, whoever calls."""
     return ThreadPoolExecutor(_worker_count(), thread_name_prefix="render")
+
+
+def _for_all(work: Callable[[tuple[int, int]], None], bands: list[tuple[int, int]]) -> None:
+    """Do all bands at once, the first in this thread: the others then wake on cores of their own. Returns when all are done."""
+    others = [_workers().submit(work, band) for band in bands[1:]]
+    try:
+        work(bands[0])
+    finally:
+        wait(others)
+    for other in others:
+        other.result()
 
 
 def _worker_count() -> int:
@@ -41,67 +53,89 @@ class CpuRenderer:
 
     def __init__(self) -> None:
         self._tables = TableCache()
-        self._scratch: list[kernels.Cells] = []
+        self._scratch: list[tuple[kernels.Words, kernels.Words]] = []
         self._lock = threading.Lock()
 
     def project(self, base: Snapshot, cameras: Sequence[Camera]) -> ProjectionVideo:
         return ProjectionVideo(partial(self.render, base), cameras)
 
     def render(self, base: Snapshot, camera: Camera) -> Projection:
-        k = camera.intrinsics
+        k, canvas = camera.intrinsics, splat.canvas(camera)
         table = self._tables.get(base)
-        seen = select(table, camera)
-        lens = splat.Lens.of(k).as_array()
+        seen = select(table, canvas)
+        lens = splat.Lens.of(canvas.intrinsics).as_array()
         colour = np.empty((k.height, k.width, 3), np.uint8)
         depth = np.empty((k.height, k.width), np.float32)
         coverage = np.empty((k.height, k.width), np.bool_)
         confidence = np.empty((k.height, k.width), np.uint8)
-        rows, width = table.addresses[seen.rows], k.width
-        with self._cells(kernels.cells_needed(k.height, k.width)) as cells:
+        addresses, height, width = table.addresses[seen.rows], canvas.intrinsics.height, canvas.intrinsics.width
+        with self._canvas(height * width) as (cells, homes):
+            for batch in batches(seen):
 
-            def draw(band: tuple[int, int]) -> None:
-                kernels.splat_band(
-                    rows,
-                    seen.takes,
-                    seen.radius_m,
-                    seen.camera_from_quarters,
-                    seen.bounds_px,
-                    seen.max_key,
-                    seen.camera_from_world,
-                    lens,
-                    splat.FOOTPRINT_VOXELS,
-                    *band,
-                    width,
-                    cells,
-                )
-                kernels.resolve_band(cells, *band, colour, depth, coverage, confidence)
+                def draw(band: tuple[int, int], batch: slice = batch) -> None:
+                    if not batch.start:
+                        kernels.clear_band(*band, width, cells)
+                    kernels.splat_band(
+                        addresses[batch],
+                        seen.takes[batch],
+                        seen.widest_px[batch],
+                        seen.radius_m[batch],
+                        seen.camera_from_quarters[batch],
+                        seen.bounds_px[batch],
+                        seen.max_key[batch],
+                        seen.camera_from_world,
+                        lens,
+                        splat.FOOTPRINT_VOXELS,
+                        *band,
+                        width,
+                        cells,
+                        homes,
+                    )
 
-            # list() raises what a band raised; the table, and with it the records, lives until all bands are done
-            list(_workers().map(draw, _bands(seen, k.height)))
+                def gather(band: tuple[int, int]) -> None:
+                    kernels.gather_band(homes, *band, width, seen.camera_from_world, lens, cells)
+
+                _for_all(draw, _bands(seen, batch, height))
+                if seen.widest_px[batch].any():
+                    _for_all(gather, _even_bands(height))
+
+            def resolve(band: tuple[int, int]) -> None:
+                kernels.resolve_band(cells, *band, splat.gap_step(k), colour, depth, coverage, confidence)
+
+            _for_all(resolve, _even_bands(height))
         return Projection(camera, colour, depth, coverage, confidence)
 
     @contextmanager
-    def _cells(self, count: int) -> Iterator[kernels.Cells]:
-        """Scratch for one call, reused by later ones: fresh pages would cost more than drawing into them."""
+    def _canvas(self, count: int) -> Iterator[tuple[kernels.Words, kernels.Words]]:
+        """Cells and homes for one call, reused by later ones: fresh pages would cost more than drawing into them."""
         with self._lock:
-            fitting = [i for i, cells in enumerate(self._scratch) if len(cells) == count]
-            cells = self._scratch.pop(fitting[-1]) if fitting else None
-        if cells is None:
-            cells = np.empty(count, kernels.CELL)
+            fitting = [i for i, (cells, _) in enumerate(self._scratch) if len(cells) == count * kernels.CELL_WORDS]
+            scratch = self._scratch.pop(fitting[-1]) if fitting else None
+        if scratch is None:
+            scratch = np.zeros(count * kernels.CELL_WORDS, np.uint32), np.zeros(count * kernels.CELL_WORDS, np.uint32)
         try:
-            yield cells
+            yield scratch
         finally:
             with self._lock:
-                self._scratch = [*self._scratch, cells][-SCRATCH_KEPT:]
+                self._scratch = [*self._scratch, scratch][-SCRATCH_KEPT:]
 
 
-def _bands(seen: Selection, height: int) -> list[tuple[int, int]]:
+def _bands(seen: Selection, batch: slice, height: int) -> list[tuple[int, int]]:
     """Bands of rows with about the same number of points to draw, one a worker; where they lie changes no pixel."""
-    tops, bottoms = seen.bounds_px[:, 1], seen.bounds_px[:, 3]
-    a_row = seen.takes / np.maximum(bottoms - tops, 1)
+    tops, bottoms = seen.bounds_px[batch, 1], seen.bounds_px[batch, 3]
+    a_row = seen.takes[batch] / np.maximum(bottoms - tops, 1)
     change = np.bincount(tops, a_row, height + 1) - np.bincount(bottoms, a_row, height + 1)
-    work = np.cumsum(np.cumsum(change[:height]) + PIXEL_ROW_WORK)
+    return _cut(np.cumsum(change[:height]) + PIXEL_ROW_WORK)
+
+
+def _even_bands(height: int) -> list[tuple[int, int]]:
+    return _cut(np.ones(height))
+
+
+def _cut(work: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
+    """One band a worker, with about the same work, given the work of every row."""
+    height, done = len(work), np.cumsum(work)
     count = max(1, min(_worker_count(), height // MIN_BAND_ROWS))
-    inner = np.searchsorted(work, work[-1] * np.arange(1, count) / count)
+    inner = np.searchsorted(done, done[-1] * np.arange(1, count) / count)
     edges = [0, *(int(edge) for edge in inner), height]
     return [(low, high) for low, high in pairwise(edges) if low < high]

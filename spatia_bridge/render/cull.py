@@ -12,6 +12,7 @@ more points a pixel than one seen face on and makes do with fewer. A frame then 
 import threading
 import weakref
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,18 @@ from spatia_bridge.geometry.morton import BITS, cell_counts
 from spatia_bridge.memory.chunk import Chunk
 from spatia_bridge.memory.record import CHUNK_SIDE, FOOTPRINT_BIAS, FOOTPRINT_STEPS, QUARTERS, decode_normals
 from spatia_bridge.memory.snapshot import Snapshot
-from spatia_bridge.render.splat import FAR_M, MIN_COSINE, MIN_RADIUS_PX, NEAR_M, RIM_BIAS, SPLAT_DIAMETER, Lens
+from spatia_bridge.render.splat import (
+    BATCH_POINTS_PER_PIXEL,
+    FAR_M,
+    GATHER_POINTS_PER_PIXEL,
+    MIN_COSINE,
+    MIN_RADIUS_PX,
+    NEAR_M,
+    RIM_BIAS,
+    SPLAT_DIAMETER,
+    WINDOW_PX,
+    Lens,
+)
 
 LOD_SPACING_PX = 1.2  # at 1.4 turned walls open and textures soften
 MARGIN_PX = 2.0  # beyond the image's edges: the smallest splats, and float32 rounding
@@ -166,6 +178,8 @@ class Selection:
         camera_from_quarters: float32 (S, 12), the rows of a (3, 4) matrix from a point's three bytes to the camera's frame.
         bounds_px: int32 (S, 4), the pixels that its splats can reach, clipped to the image: left, top, right, bottom (exclusive).
         max_key: float32 (S,), no pixel of it gets a greater key.
+        batch: int64 (S,), which batch it is drawn in; never falls.
+        widest_px: float32 (S,), splats of at most this radius find homes; 0 in batches with too few of them. Alike in a batch.
         camera_from_world: float32 (3, 3), the rotation, for the normals.
     """
 
@@ -175,7 +189,15 @@ class Selection:
     camera_from_quarters: npt.NDArray[np.float32]
     bounds_px: npt.NDArray[np.int32]
     max_key: npt.NDArray[np.float32]
+    batch: Integers
+    widest_px: npt.NDArray[np.float32]
     camera_from_world: npt.NDArray[np.float32]
+
+
+def batches(selection: Selection) -> list[slice]:
+    """The chunks of each batch, in order; one empty batch where there is nothing to draw."""
+    edges = [0, *(np.flatnonzero(np.diff(selection.batch)) + 1).tolist(), len(selection.rows)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
 def select(table: ChunkTable, camera: Camera) -> Selection:
@@ -198,13 +220,18 @@ def select(table: ChunkTable, camera: Camera) -> Selection:
     slant = np.hypot(max(k.cx, k.width - k.cx, 0) / k.fx, max(k.cy, k.height - k.cy, 0) / k.fy) + MARGIN_PX / focal
     radius_of_depth = np.minimum(reach / near, float(lens.max_radius_px) / focal) * np.hypot(1, slant) + MIN_RADIUS_PX / focal
     max_key = (1 + radius_of_depth / (4 * RIM_BIAS * MIN_COSINE)) / near * (1 + ROUNDING)
+    taken, pixels = takes[rows], k.width * k.height
+    batch = (np.cumsum(taken) - taken) // (BATCH_POINTS_PER_PIXEL * pixels)
+    small = np.bincount(batch, np.where(reach / near * focal <= WINDOW_PX + 0.5, taken, 0))[batch]
     return Selection(
         rows=rows,
-        takes=takes[rows],
+        takes=taken,
         radius_m=radius[rows].astype(np.float32),
         camera_from_quarters=_matrices(table, rows, camera),
         bounds_px=_bounds_px(centre[rows], half, radius_of_depth * focal, camera),
         max_key=max_key.astype(np.float32),
+        batch=batch,
+        widest_px=np.where(small >= GATHER_POINTS_PER_PIXEL * pixels, WINDOW_PX + 0.5, 0).astype(np.float32),
         camera_from_world=pose[:3, :3].astype(np.float32),
     )
 

@@ -1,9 +1,10 @@
-"""The compiled splatting kernels: the rules of `render.splat`, over one band of image rows.
+"""The compiled splatting kernels: the rules of `render.splat`, over one band of rows of the canvas.
 
 Points go through in blocks that fit the first-level cache: the arithmetic runs over a block at a time and vectorises, only the
-last step, `_draw`, takes one point after the other. The records are read where they lie, by address (little endian, as the
-record is and as x86 and ARM are); the caller keeps the chunks alive. Nothing is shared between bands: they write to disjoint
-rows, and what a pixel gets depends only on the order of the points, so any split into bands gives the same image.
+z-buffer takes one point after the other. The records are read where they lie, by address (little endian, as the record is and as
+x86 and ARM are); the caller keeps the chunks alive. Bands write to disjoint rows, and what a pixel gets depends only on the order
+of the points, so any split into bands gives the same image. `gather_band` reads the homes of the rows next to its band: all bands
+of a batch must have been through `splat_band` before.
 """
 
 from collections.abc import Callable
@@ -15,27 +16,31 @@ import numpy.typing as npt
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from spatia_bridge.render import splat
+from spatia_bridge.render.splat import WINDOW_PX
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
 
-# What a pixel holds: 16 bytes, so that it never straddles a cache line.
-CELL = np.dtype([("key", "<f4"), ("inverse_depth", "<f4"), ("word", "<u4"), ("unused", "<u4")])
-Cells = npt.NDArray[np.void]
+# The canvas is two flat arrays of four words a pixel, which never straddle a cache line. A cell, what is seen there so far: key,
+# inverse depth (floats), colour and confidence, unused. A home, the point of this batch that lives there, if any: key, where in
+# the pixel it is (65536ths, u low), colour and confidence, and its shape (normal's code low, radius in 16384ths of a pixel high;
+# 0 says that nobody is at home).
+CELL_WORDS = 4
+Words = npt.NDArray[np.uint32]
 
 ONE, TWO, HALF, ZERO, TINY = np.float32(1), np.float32(2), np.float32(0.5), np.float32(0), np.float32(1e-12)
 OCTAHEDRAL = np.float32(2 / 255)
 EMPTY = np.float32(-np.inf)
 BLOCK = 256
+ROWS = 2 * WINDOW_PX + 1
+POSITION_STEPS, RADIUS_STEPS = np.float32(splat.POSITION_STEPS), np.float32(splat.RADIUS_STEPS)
+POSITION_STEP, RADIUS_STEP = ONE / POSITION_STEPS, ONE / RADIUS_STEPS
 
 # The rows of a block's scratch. U, V hold the position, then the ray, then the pixel; NX, NY, NZ the normal, then the growth of
 # the inverse depth and the rim's bias; RADIUS the radius, then the longer half axis squared; UU, UV, VV hold Σ, then its inverse.
-U, V, W, RADIUS, NX, NY, NZ, UU, UV, VV, MINOR, KEYS, DEPTHS, FIELDS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 19
-
-
-def cells_needed(height: int, width: int) -> int:
-    """Cells of an image and what lies behind it: a quad of pixels at the last corner may look (never write) beyond."""
-    return (height + 2) * width + 2
+U, V, W, RADIUS, NX, NY, NZ, UU, UV, VV, MINOR, KEYS, FIELDS = range(13)
 
 
 def compiled(function: Function) -> Function:
@@ -52,9 +57,18 @@ def _pointer(typing_context: Any, address: Any) -> Any:
 
 
 @compiled
+def clear_band(low: int, high: int, width: int, cells: Words) -> None:
+    """Nothing is seen yet in the rows low … high - 1."""
+    keys = cells.view(np.float32)
+    for at in range(4 * low * width, 4 * high * width, 4):
+        keys[at] = EMPTY
+
+
+@compiled
 def splat_band(
     addresses: npt.NDArray[np.uint64],
     takes: npt.NDArray[np.int64],
+    widest: Floats,
     radii: Floats,
     matrices: Floats,
     bounds: Integers,
@@ -65,76 +79,171 @@ def splat_band(
     low: int,
     high: int,
     width: int,
-    cells: Cells,
+    cells: Words,
+    homes: Words,
 ) -> None:
-    """Draw chunks, in their order, into the rows low … high - 1 of the cells (flat, row by row, see cells_needed).
+    """A batch of chunks, in their order, over the rows low … high - 1: find homes for the small splats, draw the wide ones.
 
-    Per chunk: address of its records, how many to take, and from `cull.Selection` radii, matrices, bounds and max_keys. `lens`
-    is Lens.as_array(), `footprints` (256,) diameters in voxels by exponent.
+    Per chunk: address of its records, how many to take, and from `cull.Selection` widest, radii, matrices, bounds and max_keys.
+    `lens` is Lens.as_array(), `footprints` (256,) diameters in voxels by exponent; cells and homes are flat, row by row.
     """
-    cells["key"][low * width : high * width] = EMPTY
+    for at in range(4 * low * width, 4 * high * width, 4):
+        homes[at] = cells[at]
+        homes[at + 3] = 0
     s, boxes = np.empty((FIELDS, BLOCK), np.float32), np.empty((4, BLOCK), np.int32)
+    wide = np.empty(4 * takes.max() if len(takes) else 0, np.uint32)
+    places, positions, shapes = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
     for i in range(len(addresses)):
         top, bottom = max(bounds[i, 1], low), min(bounds[i, 3], high)
-        if top >= bottom or _hidden(cells, width, max_keys[i], bounds[i, 0], top, bounds[i, 2], bottom):
+        if top >= bottom or _hidden(cells, homes, width, max_keys[i], bounds[i, 0], top, bounds[i, 2], bottom):
             continue
-        words = numba.carray(_pointer(addresses[i]), (takes[i] * 4,), np.uint32)
-        for start in range(0, takes[i], BLOCK):
-            n = min(BLOCK, takes[i] - start)
+        words, count = numba.carray(_pointer(addresses[i]), (takes[i] * 4,), np.uint32), takes[i]
+        if widest[i] > ZERO:
+            left = 0
+            for start in range(0, count, BLOCK):
+                n = min(BLOCK, count - start)
+                block = words[4 * start : 4 * (start + n)]
+                _size(n, block, footprints, s[RADIUS])
+                _find(
+                    n,
+                    block,
+                    matrices[i],
+                    lens,
+                    radii[i],
+                    widest[i],
+                    low,
+                    high,
+                    width,
+                    s[RADIUS],
+                    s[KEYS],
+                    places,
+                    positions,
+                    shapes,
+                )
+                left += _settle(n, block, s[KEYS], places, positions, shapes, homes, wide[4 * left :])
+            words, count = wide, left
+        for start in range(0, count, BLOCK):
+            n = min(BLOCK, count - start)
             block = words[4 * start : 4 * (start + n)]
-            _load(n, block, footprints, s[U], s[V], s[W], s[RADIUS], s[NX], s[NY], s[NZ])
+            _size(n, block, footprints, s[RADIUS])
+            _load(n, block, s[U], s[V], s[W], s[NX], s[NY], s[NZ])
             _place(n, matrices[i], lens, radii[i], s[U], s[V], s[W], s[RADIUS])
             _turn(n, rotation, s[NX], s[NY], s[NZ])
             _shape(n, lens, s[U], s[V], s[RADIUS], s[NX], s[NY], s[NZ], s[UU], s[UV], s[VV], s[MINOR])
             _tilt(n, lens, s[U], s[V], s[W], s[RADIUS], s[NX], s[NY], s[NZ])
             _frame(n, lens, low, high, width, s[U], s[V], s[W], s[UU], s[VV], boxes)
             _invert(n, s[UU], s[UV], s[VV], s[RADIUS], s[MINOR])
-            for corner in range(4):
-                keys, depths = s[KEYS + corner], s[DEPTHS + corner]
-                _weigh(n, corner, boxes, s[U], s[V], s[W], s[NX], s[NY], s[UU], s[UV], s[VV], s[NZ], keys, depths)
             _draw(n, block, boxes, s, width, cells)
 
 
 @compiled
-def _hidden(cells: Cells, width: int, max_key: float, left: int, top: int, right: int, bottom: int) -> bool:
-    """Whether every pixel of the rectangle already holds something nearer than the chunk can be."""
-    keys = cells["key"]
+def _hidden(cells: Words, homes: Words, width: int, max_key: float, left: int, top: int, right: int, bottom: int) -> bool:
+    """Whether no point of a chunk can win a home or a pixel of the rectangle any more."""
+    seen, here = cells.view(np.float32), homes.view(np.float32)
     for row in range(top, bottom):
-        for at in range(row * width + left, row * width + right):
-            if keys[at] < max_key:
+        for at in range(4 * (row * width + left), 4 * (row * width + right), 4):
+            if here[at] < max_key or seen[at] < max_key:
                 return False
     return True
 
 
 @compiled
-def _load(
+def _size(n: int, block: Words, footprints: Floats, size: Floats) -> None:
+    """The footprints of n records, in voxels."""
+    for i in range(n):
+        size[i] = footprints[block[4 * i] >> np.uint32(24)]
+
+
+@compiled
+def _find(
     n: int,
-    block: npt.NDArray[np.uint32],
-    footprints: Floats,
-    x: Floats,
-    y: Floats,
-    z: Floats,
+    block: Words,
+    m: Floats,
+    lens: Floats,
+    radius_m: float,
+    widest: Any,
+    low: int,
+    high: int,
+    width: int,
     size: Floats,
-    nx: Floats,
-    ny: Floats,
-    nz: Floats,
+    keys: Floats,
+    places: Integers,
+    positions: Words,
+    shapes: Words,
 ) -> None:
-    """The bytes of n records as floats: quarter voxels, footprint in voxels, unit normal in the world's frame."""
+    """Of n records, given their footprints: home (-1: a wide splat), the key there (-inf: not drawn), and what it is to hold."""
+    m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11 = m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8], m[9], m[10], m[11]
+    fx, fy, cx, cy, focal = lens[0], lens[1], lens[2], lens[3], lens[4]
+    max_radius, near, far, bias = lens[9], lens[10], lens[11], lens[15] / lens[4]
+    first_row, end_row, end_column = np.float32(low), np.float32(high), np.float32(width)
+    for i in range(n):
+        first = np.int32(block[4 * i])
+        x, y, z = np.float32(first & 255), np.float32((first >> 8) & 255), np.float32((first >> 16) & 255)
+        depth = m8 * x + m9 * y + m10 * z + m11
+        w = ONE / depth
+        ray_x, ray_y = (m0 * x + m1 * y + m2 * z + m3) * w, (m4 * x + m5 * y + m6 * z + m7) * w
+        u, v, radius = fx * ray_x + cx, fy * ray_y + cy, size[i] * radius_m * focal * w
+        radius = radius if radius < max_radius else max_radius
+        reach = radius * (ONE + abs(ray_x) + abs(ray_y)) + ONE
+        somewhere = (depth >= near) & (depth <= far) & (u > -reach) & (u < end_column + reach)
+        somewhere &= (v > first_row - reach) & (v < end_row + reach)
+        small = radius * radius * (ONE + ray_x * ray_x + ray_y * ray_y) <= widest * widest
+        inside = somewhere & small & (u >= ZERO) & (u < end_column) & (v >= first_row) & (v < end_row)
+        column, row = np.int32(u if inside else ZERO), np.int32(v if inside else first_row)
+        off_u, off_v = (u if inside else ZERO) - np.float32(column), (v if inside else first_row) - np.float32(row)
+        du, dv = off_u - HALF, off_v - HALF
+        keys[i] = w / (ONE + bias * (du * du + dv * dv)) if inside else EMPTY
+        places[i] = row * np.int32(width) + column if small | ~somewhere else -1
+        positions[i] = np.int32(off_u * POSITION_STEPS) | (np.int32(off_v * POSITION_STEPS) << 16)
+        steps = np.int32((radius if inside else ONE) * RADIUS_STEPS)
+        shapes[i] = (np.int32(block[4 * i + 2]) & 0xFFFF) | ((steps if steps > 1 else 1) << 16)
+
+
+@compiled
+def _settle(
+    n: int, block: Words, keys: Floats, places: Integers, positions: Words, shapes: Words, homes: Words, wide: Words
+) -> int:
+    """The z-buffer of homes, point by point. The records of wide splats are copied, and their number returned."""
+    here, found = homes.view(np.float32), 0
+    for i in range(n):
+        if places[i] < 0:
+            for k in range(4):
+                wide[4 * found + k] = block[4 * i + k]
+            found += 1
+            continue
+        at = 4 * places[i]
+        if keys[i] > here[at]:
+            here[at] = keys[i]
+            homes[at + 1] = positions[i]
+            homes[at + 2] = block[4 * i + 1]
+            homes[at + 3] = shapes[i]
+    return found
+
+
+@compiled
+def _load(n: int, block: Words, x: Floats, y: Floats, z: Floats, nx: Floats, ny: Floats, nz: Floats) -> None:
+    """The bytes of n records as floats: quarter voxels, unit normal in the world's frame."""
     for i in range(n):
         first, third = np.int32(block[4 * i]), np.int32(block[4 * i + 2])
         x[i] = np.float32(first & 255)
         y[i] = np.float32((first >> 8) & 255)
         z[i] = np.float32((first >> 16) & 255)
-        a = np.float32(third & 255) * OCTAHEDRAL - ONE
-        b = np.float32((third >> 8) & 255) * OCTAHEDRAL - ONE
+        nx[i] = np.float32(third & 255) * OCTAHEDRAL - ONE
+        ny[i] = np.float32((third >> 8) & 255) * OCTAHEDRAL - ONE
+    _unfold(n, nx, ny, nz)
+
+
+@compiled
+def _unfold(n: int, nx: Floats, ny: Floats, nz: Floats) -> None:
+    """Unit normals of the octahedral coordinates in nx, ny."""
+    for i in range(n):
+        a, b = nx[i], ny[i]
         c = ONE - abs(a) - abs(b)
         fold = -c if c < ZERO else ZERO
         a -= np.copysign(fold, a)
         b -= np.copysign(fold, b)
         scale = ONE / np.sqrt(a * a + b * b + c * c)
         nx[i], ny[i], nz[i] = a * scale, b * scale, c * scale
-    for i in range(n):
-        size[i] = footprints[block[4 * i] >> 24]
 
 
 @compiled
@@ -262,89 +371,238 @@ def _invert(n: int, uu: Floats, uv: Floats, vv: Floats, major: Floats, minor: Fl
 
 
 @compiled
-def _weigh(
+def _draw(n: int, block: Words, boxes: Integers, s: Floats, width: int, cells: Words) -> None:
+    """The z-buffer of wide splats, point by point."""
+    seen = cells.view(np.float32)
+    for i in range(n):
+        top, bottom, left, right = boxes[0, i], boxes[1, i], boxes[2, i], boxes[3, i]
+        u, v, w, wu, wv, bias, uu, uv, vv = s[U, i], s[V, i], s[W, i], s[NX, i], s[NY, i], s[NZ, i], s[UU, i], s[UV, i], s[VV, i]
+        for row in range(top, bottom):
+            dv = (np.float32(row) + HALF) - v
+            row_w, row_uv, row_vv = w + wv * dv, uv * dv, vv * dv * dv
+            for column in range(left, right):
+                du = (np.float32(column) + HALF) - u
+                rim = (uu * du + row_uv) * du + row_vv
+                here = row_w + wu * du
+                key = here - bias * rim
+                at = 4 * (row * width + column)
+                if (rim <= ONE) & (key > seen[at]):
+                    seen[at] = key
+                    seen[at + 1] = here
+                    cells[at + 2] = block[4 * i + 1]
+
+
+@compiled
+def gather_band(homes: Words, low: int, high: int, width: int, rotation: Floats, lens: Floats, cells: Words) -> None:
+    """Give the pixels of the rows low … high - 1 what the splats of the homes around them show there, where it is nearer."""
+    height, padded = len(homes) // (CELL_WORDS * width), width + 2 * WINDOW_PX
+    shape = (ROWS, padded)
+    u, v, w, radius, words = _zeros(shape), _zeros(shape), _zeros(shape), _zeros(shape), np.zeros(shape, np.uint32)
+    nx, ny, nz, uu, uv, vv = _zeros(shape), _zeros(shape), _zeros(shape), _zeros(shape), _zeros(shape), _zeros(shape)
+    x, y, row_w, row_uv, row_vv = _zeros(padded), _zeros(padded), _zeros(padded), _zeros(padded), _zeros(padded)
+    best, winner = np.empty(width, np.float32), np.empty(width, np.int32)
+    n, a = width, WINDOW_PX
+    w[:] = EMPTY  # beyond the canvas nobody is at home
+    for row in range(low - WINDOW_PX, high + WINDOW_PX):
+        k = row % ROWS
+        if 0 <= row < height:
+            here = homes[4 * row * width : 4 * (row + 1) * width]
+            r, p, q, o = radius[k][a:], nx[k][a:], ny[k][a:], nz[k][a:]
+            _unpack(n, row, here, lens, words[k][a:], u[k][a:], v[k][a:], w[k][a:], r, p, q)
+            _rays(n, lens, u[k][a:], v[k][a:], x, y)
+            _unfold(n, p, q, o)
+            _turn(n, rotation, p, q, o)
+            _shape(n, lens, x, y, r, p, q, o, uu[k][a:], uv[k][a:], vv[k][a:], row_w)
+            _tilt(n, lens, x, y, w[k][a:], r, p, q, o)
+            _invert(n, uu[k][a:], uv[k][a:], vv[k][a:], r, row_w)
+            _vacate(n, w[k][a:])
+        else:
+            w[k] = EMPTY
+        target = row - WINDOW_PX
+        if target < low:
+            continue
+        seen = cells[4 * target * width : 4 * (target + 1) * width]
+        _recall(n, seen, best, winner)
+        for near in range(target - WINDOW_PX, target + WINDOW_PX + 1):
+            k = near % ROWS
+            _cross(padded, target, v[k], w[k], ny[k], uv[k], vv[k], row_w, row_uv, row_vv)
+            _look(n, k * padded, u[k], nx[k], nz[k], uu[k], row_w, row_uv, row_vv, best, winner)
+        _show(n, target, u.ravel(), v.ravel(), w.ravel(), nx.ravel(), ny.ravel(), words.ravel(), best, winner, seen)
+
+
+@compiled
+def _zeros(shape: Any) -> Floats:
+    return np.zeros(shape, np.float32)
+
+
+@compiled
+def _unpack(
     n: int,
-    corner: int,
-    boxes: Integers,
+    row: int,
+    homes: Words,
+    lens: Floats,
+    words: Words,
+    u: Floats,
+    v: Floats,
+    w: Floats,
+    radius: Floats,
+    nx: Floats,
+    ny: Floats,
+) -> None:
+    """A row of homes, by fields: colour and confidence, pixel, 1/Z (0: empty), radius, octahedral coordinates of the normal."""
+    bias, first_row, keys = lens[15] / lens[4], np.float32(row), homes.view(np.float32)
+    for i in range(n):
+        key, position, shape = keys[4 * i], np.int32(homes[4 * i + 1]), np.int32(homes[4 * i + 3])
+        words[i] = homes[4 * i + 2]
+        off_u = (np.float32(position & 0xFFFF) + HALF) * POSITION_STEP
+        off_v = (np.float32((position >> 16) & 0xFFFF) + HALF) * POSITION_STEP
+        du, dv = off_u - HALF, off_v - HALF
+        here = key * (ONE + bias * (du * du + dv * dv))
+        u[i], v[i], w[i] = np.float32(np.int32(i)) + off_u, first_row + off_v, here if shape != 0 else ZERO
+        radius[i] = np.float32((shape >> 16) & 0xFFFF) * RADIUS_STEP
+        nx[i] = np.float32(shape & 255) * OCTAHEDRAL - ONE
+        ny[i] = np.float32((shape >> 8) & 255) * OCTAHEDRAL - ONE
+
+
+@compiled
+def _rays(n: int, lens: Floats, u: Floats, v: Floats, x: Floats, y: Floats) -> None:
+    """The rays X/Z, Y/Z of pixels."""
+    cx, cy, per_fx, per_fy = lens[2], lens[3], lens[5], lens[6]
+    for i in range(n):
+        x[i] = (u[i] - cx) * per_fx
+        y[i] = (v[i] - cy) * per_fy
+
+
+@compiled
+def _vacate(n: int, w: Floats) -> None:
+    """Empty homes win nowhere."""
+    for i in range(n):
+        w[i] = w[i] if w[i] > ZERO else EMPTY
+
+
+@compiled
+def _recall(n: int, cells: Words, best: Floats, winner: Integers) -> None:
+    """The keys of a row of cells: what the homes around have to beat."""
+    keys = cells.view(np.float32)
+    for i in range(n):
+        best[i] = keys[4 * i]
+        winner[i] = -1
+
+
+@compiled
+def _cross(
+    n: int, row: int, v: Floats, w: Floats, wv: Floats, uv: Floats, vv: Floats, row_w: Floats, row_uv: Floats, row_vv: Floats
+) -> None:
+    """What splats are where a row of pixels crosses them: the factors of du⁰ and du¹."""
+    centre = np.float32(row) + HALF
+    for i in range(n):
+        dv = centre - v[i]
+        row_w[i] = w[i] + wv[i] * dv
+        row_uv[i] = uv[i] * dv
+        row_vv[i] = vv[i] * dv * dv
+
+
+@compiled
+def _look(
+    n: int,
+    first: int,
+    u: Floats,
+    wu: Floats,
+    bias: Floats,
+    uu: Floats,
+    row_w: Floats,
+    row_uv: Floats,
+    row_vv: Floats,
+    best: Floats,
+    winner: Integers,
+) -> None:
+    """Of the ROWS homes of one row around each of n pixels those nearer than `best`: their keys, and `first` + where they are."""
+    start = np.int32(first)
+    for i in range(n):
+        centre = np.float32(np.int32(i)) + HALF
+        key, at, number = best[i], winner[i], np.int32(i) + start
+        for j in range(ROWS):
+            du = centre - u[i + j]
+            rim = (uu[i + j] * du + row_uv[i + j]) * du + row_vv[i + j]
+            here = (row_w[i + j] + wu[i + j] * du) - bias[i + j] * rim
+            here = here if rim <= ONE else EMPTY
+            at = number + np.int32(j) if here > key else at
+            key = here if here > key else key
+        best[i], winner[i] = key, at
+
+
+@compiled
+def _show(
+    n: int,
+    row: int,
     u: Floats,
     v: Floats,
     w: Floats,
     wu: Floats,
     wv: Floats,
-    uu: Floats,
-    uv: Floats,
-    vv: Floats,
-    bias: Floats,
-    keys: Floats,
-    depths: Floats,
+    words: Words,
+    best: Floats,
+    winner: Integers,
+    cells: Words,
 ) -> None:
-    """Keys and inverse depths at one of the 2 × 2 pixels at the box's low corner: all that most splats reach."""
-    column, row = np.int32(corner & 1), np.int32(corner >> 1)
-    centre_u, centre_v = np.float32(column) + HALF, np.float32(row) + HALF
-    tops, bottoms, lefts, rights = boxes[0], boxes[1], boxes[2], boxes[3]
+    """Write what won to a row of cells."""
+    centre, seen = np.float32(row) + HALF, cells.view(np.float32)
     for i in range(n):
-        du = (np.float32(lefts[i]) + centre_u) - u[i]
-        dv = (np.float32(tops[i]) + centre_v) - v[i]
-        rim = uu[i] * du * du + uv[i] * du * dv + vv[i] * dv * dv
-        here = w[i] + (wu[i] * du + wv[i] * dv)
-        inside = (rim <= ONE) & (lefts[i] + column < rights[i]) & (tops[i] + row < bottoms[i])
-        keys[i] = here - bias[i] * rim if inside else EMPTY
-        depths[i] = here
-
-
-@compiled
-def _put(cells: Cells, at: int, key: Any, inverse_depth: Any, word: Any) -> None:
-    cell = cells[at]
-    if key > cell["key"]:
-        cell["key"] = key
-        cell["inverse_depth"] = inverse_depth
-        cell["word"] = word
-
-
-@compiled
-def _draw(n: int, block: npt.NDArray[np.uint32], boxes: Integers, s: Floats, width: int, cells: Cells) -> None:
-    """The z-buffer, point by point. Pixels outside a splat have the key -inf and never win: cheaper than to ask first."""
-    for i in range(n):
-        top, bottom, left, right = boxes[0, i], boxes[1, i], boxes[2, i], boxes[3, i]
-        word = block[4 * i + 1]
-        if (bottom - top <= 2) & (right - left <= 2):
-            at = np.int64(top) * width + left
-            _put(cells, at, s[KEYS, i], s[DEPTHS, i], word)
-            _put(cells, at + 1, s[KEYS + 1, i], s[DEPTHS + 1, i], word)
-            _put(cells, at + width, s[KEYS + 2, i], s[DEPTHS + 2, i], word)
-            _put(cells, at + width + 1, s[KEYS + 3, i], s[DEPTHS + 3, i], word)
-            continue
-        u, v, w, wu, wv, bias, uu, uv, vv = s[U, i], s[V, i], s[W, i], s[NX, i], s[NY, i], s[NZ, i], s[UU, i], s[UV, i], s[VV, i]
-        for row in range(top, bottom):
-            dv = (np.float32(row) + HALF) - v
-            for column in range(left, right):
-                du = (np.float32(column) + HALF) - u
-                rim = uu * du * du + uv * du * dv + vv * dv * dv
-                here = w + (wu * du + wv * dv)
-                key = here - bias * rim
-                _put(cells, row * width + column, key if rim <= ONE else EMPTY, here, word)
+        at = winner[i]
+        if at >= 0:
+            du, dv = (np.float32(np.int32(i)) + HALF) - u[at], centre - v[at]
+            seen[4 * i] = best[i]
+            seen[4 * i + 1] = (w[at] + wv[at] * dv) + wu[at] * du
+            cells[4 * i + 2] = words[at]
 
 
 @compiled
 def resolve_band(
-    cells: Cells,
+    cells: Words,
     low: int,
     high: int,
+    step: np.float32,
     colour: npt.NDArray[np.uint8],
     depth_m: Floats,
     coverage: npt.NDArray[np.bool_],
     confidence: npt.NDArray[np.uint8],
 ) -> None:
-    """Unpack what won into the rows low … high - 1 of a projection's images."""
-    width = colour.shape[1]
-    for row in range(low, high):
+    """Close gaps and unpack what is seen into those rows of the images that the canvas's rows low … high - 1 hold."""
+    height, width = coverage.shape
+    seen, down, sources = cells.view(np.float32), 4 * (width + 2 * WINDOW_PX), np.empty(width, np.int32)
+    for row in range(max(low - WINDOW_PX, 0), min(high - WINDOW_PX, height)):
+        first = (row + WINDOW_PX) * (width + 2 * WINDOW_PX) + WINDOW_PX
+        keys = seen[4 * first - down :]
+        _close(width, step, keys[down:], keys, keys[2 * down :], keys[down - 4 :], keys[down + 4 :], down, sources)
         for column in range(width):
-            cell = cells[row * width + column]
-            covered = cell["key"] > EMPTY
-            word = cell["word"] if covered else np.uint32(0)
+            at = 4 * (first + column) + sources[column]
+            covered = seen[at] > EMPTY
+            word = cells[at + 2] if covered else np.uint32(0)
             colour[row, column, 0] = word & 255
             colour[row, column, 1] = (word >> 8) & 255
             colour[row, column, 2] = (word >> 16) & 255
             confidence[row, column] = word >> 24
             coverage[row, column] = covered
-            depth_m[row, column] = ONE / cell["inverse_depth"] if covered else ZERO
+            depth_m[row, column] = ONE / seen[at + 1] if covered else ZERO
+
+
+@compiled
+def _close(
+    n: int,
+    step: np.float32,
+    here: Floats,
+    above: Floats,
+    below: Floats,
+    left: Floats,
+    right: Floats,
+    down: int,
+    sources: Integers,
+) -> None:
+    """Where n pixels take what they show from: themselves or, in a gap of one surface, the farther of the two around it."""
+    to_below, to_right, itself = np.int32(down), np.int32(4), np.int32(0)
+    for i in range(n):
+        limit, a, b, c, d = here[4 * i] * step, above[4 * i], below[4 * i], left[4 * i], right[4 * i]
+        upright = (a > limit) & (b > limit) & (a <= b * step) & (b <= a * step)
+        level = (c > limit) & (d > limit) & (c <= d * step) & (d <= c * step)
+        source = (to_below if b < a else -to_below) if upright else itself
+        sources[i] = (to_right if d < c else -to_right) if level else source

@@ -14,7 +14,7 @@ an offset of e = (du, dv) from the point a pixel centre sees
 
     1 / depth = w = 1/Z · (1 + (nx · du / fx + ny · dv / fy) / (n · d₀)).
 
-The pixel keeps the candidate with the greatest key, in the order of the points where two are equal (strictly greater wins):
+A pixel keeps the candidate with the greatest key, the first of equal ones:
 
     key = w − RIM_BIAS · E / cosine / Z · eᵀ Σ⁻¹ e,    E = longer half axis / max(fx, fy),
 
@@ -22,6 +22,21 @@ which pushes a splat's rim back by some of its radii. Where splats of one surfac
 between their centres, so each pixel shows the nearest centre (a Voronoi diagram by z-buffer, Hoff et al., SIGGRAPH 1999) and rims
 never smear a texture; between surfaces further apart than a splat the true depth decides. Bounded against noise: `cosine`, n · d₀
 without its sign, counts as at least MIN_COSINE, and w stays within half of 1/Z. Points at NEAR_M … FAR_M are drawn.
+
+Where there are about as many points as pixels, most are a pixel's breadth, and to write each into all that it covers is most of
+the work. So splats whose radius, by the bound r/Z · |d₀| · max(fx, fy), is at most WINDOW_PX + 1/2 compete for a *home* first,
+the pixel that their point is in, by the key
+
+    home = w / (1 + RIM_BIAS · e² / max(fx, fy)),    e to the pixel's centre in pixels,
+
+and only who lives there is drawn: every pixel looks at the homes in the window of ± WINDOW_PX around it (visibility first,
+then reconstruction). Wider splats are drawn at once. A home keeps the position in POSITION_STEPS and the radius in RADIUS_STEPS a
+pixel. This goes in batches of chunks, near to far, of BATCH_POINTS_PER_PIXEL: what a batch shows hides homes of later ones, and
+whole chunks. Batches with less than GATHER_POINTS_PER_PIXEL such splats draw all of them as if they were wide.
+
+A splat that lost its home to a neighbour on the same surface can leave a gap, and so can noise in the points. Last, therefore, a
+pixel that shows something much further, or nothing, between two of one surface beside or above each other (keys within a factor
+of `gap_step`) shows what the further of these does.
 
 All of it is float32 arithmetic in one fixed order with no fused multiply-add, hence equal in NumPy and in compiled code.
 """
@@ -32,7 +47,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.frames import MAX_DEPTH_M
-from spatia_bridge.geometry.camera import Intrinsics
+from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.memory.record import FOOTPRINT_BIAS, FOOTPRINT_STEPS
 
 SPLAT_DIAMETER = 1.9  # in footprints; 1.42 closes a perfect grid, the rest is for the jitter of positions
@@ -43,10 +58,28 @@ MAX_RADIUS_OF_DEPTH = 0.5
 MIN_COSINE = 0.2
 MAX_DEPTH_CHANGE = 0.5
 RIM_BIAS = 3.0
+WINDOW_PX = 2
+BATCH_POINTS_PER_PIXEL = 3  # enough to close most of the picture, few enough for the next batch to gain by it
+GATHER_POINTS_PER_PIXEL = 0.35  # measured: with fewer, to look around every pixel costs more than to draw them
+GAP_SLOPE = 10.0  # what a plane seen at MIN_COSINE falls off in two pixels, in focal lengths
+POSITION_STEPS = 1 << 16
+RADIUS_STEPS = 1 << 14
 NEAR_M = 0.01
 FAR_M = MAX_DEPTH_M
 
 FOOTPRINT_VOXELS = np.exp2((np.arange(256) - FOOTPRINT_BIAS) / FOOTPRINT_STEPS).astype(np.float32)
+
+
+def canvas(camera: Camera) -> Camera:
+    """The same view with WINDOW_PX more pixels on every side: what is drawn on, so that the homes beyond the edge are there."""
+    k = camera.intrinsics
+    size = (k.width + 2 * WINDOW_PX, k.height + 2 * WINDOW_PX)
+    return Camera(Intrinsics(k.fx, k.fy, k.cx + WINDOW_PX, k.cy + WINDOW_PX, *size), camera.world_from_camera)
+
+
+def gap_step(k: Intrinsics) -> np.float32:
+    """By which factor keys a pixel or two apart differ at most on one surface."""
+    return np.float32(1 + GAP_SLOPE / max(k.fx, k.fy))
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,18 @@ class RendererContract:
             projection = renderer.render(base, camera().resized(96 * scale, 64 * scale))
             assert (projection.colour[..., 0] > 200).all()
 
+    def test_a_slit_of_a_pixel_in_a_surface_is_closed(self, renderer: Renderer) -> None:
+        """And a wider one is not: there the wall behind shows."""
+        for width_px, seen in ((0.9, 0), (6.0, 4)):
+            half = width_px / 2 * 2.0 / 160
+            left = Patch((-3, -3, 2.0), (0, 6, 0), (3 - half, 0, 0), red)
+            right = Patch((half, -3, 2.0), (0, 6, 0), (3 - half, 0, 0), red)
+            base = snapshot([left, right, wall(4.0, 6.0, blue)], 0.01)
+            projection = renderer.render(base, camera(192, 128, 160))
+            assert projection.coverage.all()
+            assert (projection.colour[..., 2] > 200).any(axis=0).sum() >= seen
+            assert seen or not (projection.colour[..., 2] > 200).any()
+
     def test_silhouettes_are_at_most_a_footprint_too_wide(self, renderer: Renderer) -> None:
         base = snapshot([wall(2.0, 0.5, red), wall(4.0, 6.0, blue)], VOXEL_M)
         projection = renderer.render(base, camera(160, 160))

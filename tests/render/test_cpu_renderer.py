@@ -3,6 +3,7 @@
 import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.memory.chunk import Chunk, ChunkIndex
 from spatia_bridge.memory.record import RECORD
 from spatia_bridge.memory.snapshot import Snapshot
-from spatia_bridge.render import cpu_renderer
+from spatia_bridge.render import cpu_renderer, cull, splat
 from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.render.numpy_renderer import NumpyRenderer
-from tests.contracts.renderer import RendererContract, camera, wall
+from tests.contracts.renderer import RendererContract, blue, camera, red, wall
 
 
 class TestCpuRenderer(RendererContract):
@@ -65,6 +66,25 @@ def test_twins_agree_on_random_records(seed, chunks, points, voxel_m, size, foca
     assert_equal(CpuRenderer().render(base, view), NumpyRenderer().render(base, view))
 
 
+@cache
+def screens() -> Snapshot:
+    """Walls one behind the other, each wider than the one before."""
+    return snapshot([wall(2 + i / 2, 0.6 + 0.4 * i, (checks, red, blue)[i % 3]) for i in range(7)], 0.02)
+
+
+@settings(max_examples=15, deadline=None)
+@given(eye=st.tuples(*[st.floats(-0.8, 0.8)] * 3), yaw=st.floats(-0.6, 0.6), focal=st.floats(25, 60))
+def test_twins_agree_on_small_splats_in_batches(eye: tuple[float, float, float], yaw: float, focal: float) -> None:
+    target = np.array(eye) + (np.sin(yaw), 0, np.cos(yaw))
+    view = camera(53, 37, focal, se3.look_at(eye, target))
+    assert_equal(CpuRenderer().render(screens(), view), NumpyRenderer().render(screens(), view))
+
+
+def test_those_are_batches_with_homes() -> None:
+    selection = cull.select(cull.ChunkTable.of(screens()), splat.canvas(camera(53, 37, 40)))
+    assert len(cull.batches(selection)) > 1 and selection.widest_px[-1] > 0
+
+
 @pytest.mark.parametrize("level", [0, 2])
 def test_twins_agree_on_a_room(level: int) -> None:
     base = snapshot(room((6, 3, 5), 4), 0.08 / (1 << level), level=level)
@@ -84,7 +104,8 @@ def test_the_number_of_bands_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_bands_cover_every_row_once() -> None:
     table, view = cpu_renderer.TableCache().get(snapshot([wall(4.0, 1.0)], 0.05)), camera(300, 400)
-    bands = cpu_renderer._bands(cpu_renderer.select(table, view), 400)
+    seen = cpu_renderer.select(table, view)
+    bands = cpu_renderer._bands(seen, slice(0, len(seen.rows)), 400)
     assert [row for low, high in bands for row in range(low, high)] == list(range(400))
 
 
