@@ -30,6 +30,11 @@ def open_channel(address: str, credentials: grpc.ChannelCredentials | None = Non
     return grpc.aio.secure_channel(address, credentials, CHANNEL_OPTIONS)
 
 
+def sent_intrinsics(k: Intrinsics | None) -> msg.Intrinsics | None:
+    """As messages carry them."""
+    return None if k is None else msg.Intrinsics(k.fx, k.fy, k.cx, k.cy, k.width, k.height)
+
+
 class SessionsClient:
     """Lists, makes, forks, deletes and exports sessions, keeps their trajectories.
 
@@ -99,9 +104,7 @@ class SessionsClient:
 
         Raises also CodecError: not such a file.
         """
-        k = intrinsics
-        sent = None if k is None else msg.Intrinsics(k.fx, k.fy, k.cx, k.cy, k.width, k.height)
-        request = mgmt.SaveTrajectoryRequest(session_id, name, data, format, sent)
+        request = mgmt.SaveTrajectoryRequest(session_id, name, data, format, sent_intrinsics(intrinsics))
         response: mgmt.SaveTrajectoryResponse = await self._call("SaveTrajectory", request)
         return response.trajectory or mgmt.TrajectoryInfo()
 

@@ -491,7 +491,8 @@ def _as_generated(number: int, frame: RgbdFrame) -> tuple[GeneratedFrame, Camera
 def _begun(number: int, job: Job, generator: str, base: Snapshot, cameras: Sequence[Camera]) -> TakeInfo:
     k, state = cameras[0].intrinsics, TakeState.GENERATING
     revision, total = base.revision, len(cameras)
-    return TakeInfo(number, state, 0, total, job.prompt, job.seed, generator, revision, job.fps, k.width, k.height)
+    seed = job.seed + job.clip  # as the store keeps it: who asks for this clip alone asks with it
+    return TakeInfo(number, state, 0, total, job.prompt, seed, generator, revision, job.fps, k.width, k.height)
 
 
 def _shape(shape: ClipShape, spec: GenerateSpec) -> ClipShape:
