@@ -51,6 +51,13 @@ def _add_serve(commands: "Commands") -> None:
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"default: {DEFAULT_PORT}; 0 picks a free one")
     serve.add_argument("--data", metavar="DIR", help=_DATA_HELP)
     serve.add_argument("--generator", default="reproject", metavar="NAME", help="for clients that name none (default: reproject)")
+    serve.add_argument(
+        "--keep-revisions",
+        type=_keep,
+        default=0,
+        metavar="N",
+        help="prune sessions that have a quarter more than N revisions to the newest N (default: keep all)",
+    )
     serve.add_argument("--json", action="store_true", help="print where it listens as one line of JSON")
     serve.set_defaults(module="spatia_bridge.cli.serve")
 
@@ -79,12 +86,13 @@ def _add_run(commands: "Commands") -> None:
 
 
 def _add_sessions(commands: "Commands") -> None:
-    sessions = commands.add_parser("sessions", help="list, show, fork or delete sessions")
+    sessions = commands.add_parser("sessions", help="list, show, fork, prune or delete sessions")
     actions = sessions.add_subparsers(metavar="ACTION", required=True)
     for name, text in (
         ("list", "all sessions"),
         ("show", "one session's revisions and takes"),
         ("fork", "a new session that begins with a revision of another"),
+        ("prune", "forget old revisions' content, for good, to save disk"),
         ("delete", "one session, for good"),
     ):
         action = actions.add_parser(name, help=text)
@@ -96,9 +104,11 @@ def _add_sessions(commands: "Commands") -> None:
                 "--revision", type=_count, default=0, metavar="N", help="an older revision (default: 0, the newest)"
             )
             action.add_argument("--title", default="", help="of the new session (default: the other's)")
-        if name == "delete":
+        if name == "prune":
+            action.add_argument("--keep", type=_keep, required=True, metavar="N", help="keep the newest so many revisions")
+        if name in ("prune", "delete"):
             action.add_argument("--yes", action="store_true", help="do not ask")
-        else:
+        if name != "delete":
             action.add_argument("--json", action="store_true", help="print JSON")
         _add_place(action)
         action.set_defaults(module="spatia_bridge.cli.sessions", action=name)
@@ -190,6 +200,13 @@ def _count(text: str) -> int:
     value = int(text)
     if not 0 <= value < 1 << 63:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
+    return value
+
+
+def _keep(text: str) -> int:
+    value = int(text)
+    if not 1 <= value < 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
     return value
 
 

@@ -30,6 +30,8 @@ class Place(Protocol):
 
     async def fork(self, session_id: str, new_id: str, revision: int = ..., title: str = ...) -> mgmt.SessionInfo: ...
 
+    async def prune(self, session_id: str, keep: int) -> mgmt.PruneSessionResponse: ...
+
     async def trajectories(self, session_id: str) -> tuple[mgmt.TrajectoryInfo, ...]: ...
 
     async def import_trajectory(
@@ -61,6 +63,9 @@ class LocalSessions:
     async def fork(self, session_id: str, new_id: str, revision: int = 0, title: str = "") -> mgmt.SessionInfo:
         made = await self._service.fork_session(mgmt.ForkSessionRequest(session_id, new_id, revision, title))
         return made.session or mgmt.SessionInfo()
+
+    async def prune(self, session_id: str, keep: int) -> mgmt.PruneSessionResponse:
+        return await self._service.prune_session(mgmt.PruneSessionRequest(session_id, keep))
 
     async def trajectories(self, session_id: str) -> tuple[mgmt.TrajectoryInfo, ...]:
         return (await self._service.list_trajectories(mgmt.ListTrajectoriesRequest(session_id))).trajectories

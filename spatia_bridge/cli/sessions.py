@@ -1,4 +1,4 @@
-"""`spatia-bridge sessions list|show|fork|delete`."""
+"""`spatia-bridge sessions list|show|fork|prune|delete`."""
 
 import argparse
 import asyncio
@@ -14,7 +14,8 @@ from spatia_bridge.link import management as mgmt
 
 def run(args: argparse.Namespace) -> None:
     """Do the action."""
-    asyncio.run({"list": _list, "show": _show, "fork": _fork, "delete": _delete}[args.action](args))
+    actions = {"list": _list, "show": _show, "fork": _fork, "prune": _prune, "delete": _delete}
+    asyncio.run(actions[args.action](args))
 
 
 async def _list(args: argparse.Namespace) -> None:
@@ -44,6 +45,8 @@ async def _show(args: argparse.Namespace) -> None:
         print(json.dumps(_plain_details(found, session), indent=2))
         return
     print(f"{session.id}: {session.points:,} points, {bytes_text(session.bytes_on_disk)}, {time_text(session.modified_secs)}")
+    if session.oldest_revision > 1:
+        print(f"the content of revisions before {session.oldest_revision} was pruned")
     revisions = make_table("revision", "cause", "note", "take", "chunks", "points")
     for each in found.revisions:
         cause = each.cause.value if each.cause else ""
@@ -66,6 +69,20 @@ async def _fork(args: argparse.Namespace) -> None:
         return
     of = f"revision {args.revision}" if args.revision else "the newest revision"
     print(f"session {made.id} begins with {of} of {args.session}: {made.points:,} points")
+
+
+async def _prune(args: argparse.Namespace) -> None:
+    question = f"Forget the content of all but the newest {args.keep} revisions of session {args.session}, for good?"
+    if not args.yes and not confirmed(question):
+        raise InvalidInputError(f"session {args.session} was not pruned", "say yes, or add --yes")
+    async with open_place(args) as place:
+        pruned = await place.prune(args.session, args.keep)
+    session = pruned.session or mgmt.SessionInfo(id=args.session)
+    if args.json:
+        print(json.dumps({**_plain_session(session), "freed_bytes": pruned.freed_bytes}, indent=2))
+        return
+    kept = f"revisions {session.oldest_revision} to {session.revisions} are kept"
+    print(f"session {session.id}: {kept}, {bytes_text(session.bytes_on_disk)}, {bytes_text(pruned.freed_bytes)} less than before")
 
 
 async def _delete(args: argparse.Namespace) -> None:

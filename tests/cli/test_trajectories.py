@@ -1,56 +1,18 @@
-"""Saved camera paths and forks by the command line, from a folder and from a server that runs: the same words and results."""
+"""Saved camera paths by the command line, from a folder and from a server that runs: the same words and results."""
 
 import asyncio
-import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from spatia_bridge.app import build_host
-from spatia_bridge.cli.main import main
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.geometry.trajectory import trajectory_of
 from spatia_bridge.geometry.trajectory_io import read_json, read_tum, write_json, write_tum
-from tests.worlds import camera, intrinsics, look
+from tests.cli.places import run, seed
+from tests.worlds import camera, intrinsics
 
 PATH = trajectory_of([camera(eye=(x, -0.5, -2.5)) for x in np.linspace(0, 0.8, 6)], 16.0)
 LENS = ["--size", "96x64", "--intrinsics", "86.4", "86.4", "48", "32"]
-
-
-async def seed(folder):
-    """A session `hall` with one view in it."""
-    host = build_host(folder)
-    session = await host.open("hall", create=True)
-    await session.seed([look(camera())])
-    await host.close()
-
-
-@pytest.fixture(params=["data", "server"])
-def place(request, tmp_path):
-    folder = tmp_path / "sessions"
-    asyncio.run(seed(folder))
-    if request.param == "data":
-        yield ["--data", str(folder)]
-        return
-    command = [sys.executable, "-m", "spatia_bridge", "serve", "--port", "0", "--data", str(folder), "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            yield ["--server", json.loads(server.stdout.readline())["address"]]
-        finally:
-            server.terminate()
-
-
-def run(capsys, *arguments, status=0):
-    """What the command prints: parsed if it is JSON, its error's last line if it must fail."""
-    found = main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    assert found == status, err
-    if status:
-        assert not out and "Traceback" not in err
-        return err.strip().splitlines()[-1]
-    return json.loads(out) if "--json" in arguments else out
 
 
 def same(found, expected=PATH):
@@ -102,17 +64,6 @@ def test_fly_along_a_saved_path(place, tmp_path, capsys):
     assert [(take["state"], take["seed"], take["width"]) for take in shown["takes"]] == [("accepted", 3, 96), ("accepted", 4, 96)]
     assert shown["points"] == made[-1]["points"]
     assert "1 clip along walk" in run(capsys, "trajectories", "fly", "hall", "walk", "--clips", 1, "--size", "96x64", *place)
-
-
-def test_fork(place, capsys):
-    made = run(capsys, "sessions", "fork", "hall", "attic", "--title", "The attic", "--json", *place)
-    assert (made["id"], made["title"], made["revisions"]) == ("attic", "The attic", 1) and made["points"] > 0
-    assert "begins with revision 1 of attic" in run(capsys, "sessions", "fork", "attic", "loft", "--revision", 1, *place)
-    assert [each["id"] for each in run(capsys, "sessions", "list", "--json", *place)] == ["attic", "hall", "loft"]
-    shown = run(capsys, "sessions", "show", "loft", "--json", *place)
-    assert [each["cause"] for each in shown["history"]] == ["empty", "fork"]
-    assert "already" in run(capsys, "sessions", "fork", "hall", "attic", *place, status=1)
-    assert "revision 7" in run(capsys, "sessions", "fork", "hall", "new", "--revision", 7, *place, status=1)
 
 
 def test_what_cannot_be_done_is_said_in_a_line(tmp_path, capsys):
