@@ -360,15 +360,12 @@ class Session:
             kept = [info.number for info in self._store.takes() if info.state is ClipState.PENDING] + sorted(needed)
             self._store.prune(oldest, gone, lambda name: setting_holds(name, kept))
 
-        def work() -> int:
-            oldest = self.memory.prune(keep, forget)
-            self._store.shrink(compact=compact)  # not under memory's lock: it takes a while
-            return oldest
-
-        oldest = await self._workers.run(work)
+        oldest = await self._workers.run(self.memory.prune, keep, forget)
         for number in gone:
             if number in self._infos:
                 self._tell_take(replace(self._infos[number], state=TakeState.DISCARDED))
+        # not under memory's lock, since it takes a while; when the disk refuses it, what was pruned is pruned and told
+        await self._workers.run(self._store.shrink, compact=compact)
         return oldest
 
     async def _prune_if_due(self) -> None:
