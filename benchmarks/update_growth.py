@@ -1,18 +1,24 @@
-"""Does a clip cost the same when the memory is old and large? The same path, generated and folded in on two memories in turn.
+"""Does a clip cost the same when the memory is old and large?
 
-One memory has seen 2 clips, the other the same 2 and then `--clips` − 2 more in other places. Both are real sessions on the disk.
-The limit: a clip writes its own points once, so time, chunks and bytes should depend on the clip alone.
+Twice asked. One session lives through `--clips` clips, two at each of so many places: what does a clip of its last third take, in
+time, memory and disk, over one of its first third? And the same path is generated and folded in on this old session and on one
+that has seen 2 clips, in turn. Both are real sessions on the disk. The limit: a clip writes its own points once, so time, chunks
+and bytes should depend on the clip alone. At the end the old session is pruned to its last 10 revisions.
 
-    python benchmarks/update_growth.py [--quick] [--clips 50]
+    python benchmarks/update_growth.py [--quick] [--clips 100]
+
+`clip50_over_clip2` has kept its name; `clips` says how many the old session had lived through.
 """
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -31,6 +37,8 @@ from spatia_bridge.slam.update import Slam
 from spatia_bridge.store import SessionLibrary, SessionStore
 
 STEP_M = 80.0  # between places: further than the sample sees
+CLIPS_A_PLACE = 2
+KEEP = 10  # revisions, when it is pruned
 OPEN = """
 import resource, sys
 from pathlib import Path
@@ -86,15 +94,66 @@ def ignore(_event: Event) -> None:
     """Nobody watches."""
 
 
-def grow(lived: Lived, clips: int) -> list[float]:
-    """Clips at place after place, two at each; megabytes on disk after each."""
-    sizes = []
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """What each clip took: seconds (N,), and how much larger it and its place's seed left process and folder, bytes (N,)."""
+
+    seconds: np.ndarray
+    memory_bytes: np.ndarray
+    disk_bytes: np.ndarray
+
+    def figures(self) -> dict[str, float]:
+        third = max(len(self.seconds) // 3 // CLIPS_A_PLACE * CLIPS_A_PLACE, 1)  # whole places: the first clip also pays the seed
+
+        def ratio(values: np.ndarray, middle: Callable[[np.ndarray], np.floating]) -> float:
+            return round(float(middle(values[-third:]) / middle(values[:third])), 3)
+
+        return {
+            "clip_s": round(float(np.median(self.seconds)), 4),
+            "seconds_per_clip_late_over_early": ratio(self.seconds, np.median),
+            "memory_bytes_per_clip": round(float(np.mean(self.memory_bytes))),
+            "memory_bytes_per_clip_late_over_early": ratio(self.memory_bytes, np.mean),
+            "disk_mb_per_clip": round(float(np.mean(self.disk_bytes)) / 1e6, 3),
+            "disk_bytes_per_clip_late_over_early": ratio(self.disk_bytes, np.mean),
+            "disk_last_third_over_first": ratio(self.disk_bytes, np.mean),
+        }
+
+
+def grow(lived: Lived, clips: int) -> Growth:
+    """Clips at place after place, two at each."""
+    seconds, memory, disk = [], [rss_bytes()], [folder_bytes(lived)]
     for number in range(clips):
-        lived.clip(number // 2, number % 2)
-        sizes.append(sum(f.stat().st_size for f in lived.store.folder.rglob("*") if f.is_file()) / 1e6)
+        seconds.append(lived.clip(number // CLIPS_A_PLACE, number % CLIPS_A_PLACE)[0])
+        memory.append(rss_bytes())
+        disk.append(folder_bytes(lived))
         if sys.stderr.isatty():
             print(f"\rclip {number + 1} of {clips}", end="", file=sys.stderr)
-    return sizes
+    return Growth(np.array(seconds), np.diff(memory), np.diff(disk))
+
+
+def rss_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def folder_bytes(lived: Lived) -> int:
+    """Without the database's log, whose size goes up and down within a fixed bound."""
+    lived.store._database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return sum(f.stat().st_size for f in lived.store.folder.rglob("*") if f.is_file())
+
+
+def prune(lived: Lived) -> dict[str, float]:
+    """To the last KEEP revisions: how long others wait, how long it takes to compact, what the folder was and is."""
+    before, start = folder_bytes(lived), time.perf_counter()
+    lived.memory.prune(KEEP, lambda oldest, _makers: lived.store.prune(oldest, ()))
+    pruned = time.perf_counter()
+    lived.store.shrink()
+    shrunk = time.perf_counter()
+    return {
+        "prune_ms": round(1e3 * (pruned - start), 1),
+        "compact_ms": round(1e3 * (shrunk - pruned), 1),
+        "disk_mb": round(before / 1e6, 2),
+        "disk_mb_pruned": round(folder_bytes(lived) / 1e6, 2),
+    }
 
 
 def measure(young: Lived, old: Lived, rounds: int) -> dict[str, float]:
@@ -121,7 +180,7 @@ def measure(young: Lived, old: Lived, rounds: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="shorter clips, fewer rounds")
-    parser.add_argument("--clips", type=int, default=50, help="of the old memory; default 50")
+    parser.add_argument("--clips", type=int, default=100, help="of the old memory; default 100")
     arguments = parser.parse_args()
     length, rounds = (9, 5) if arguments.quick else (23, 9)
     frames = load_capture(sample_path()).frames
@@ -131,8 +190,9 @@ def main() -> None:
         library = SessionLibrary(Path(folder))
         young, old = (Lived(library, name, stages, frames, length) for name in ("young", "old"))
         grow(young, 2)
-        sizes = np.diff(grow(old, arguments.clips), prepend=0.0)
-        figures = measure(young, old, rounds)
+        figures = grow(old, arguments.clips).figures()
+        figures |= measure(young, old, rounds)
+        figures |= prune(old)
         points = old.memory.snapshot().points
         print(
             f"young: {young.memory.snapshot().points:,} points; old: {points:,} in {len(old.memory.snapshot().chunks):,} chunks"
@@ -141,17 +201,14 @@ def main() -> None:
             lived.store.close()
         command = [sys.executable, "-c", OPEN, folder, "old"]
         per_point = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0])
-    third = max(len(sizes) // 3, 1)
     figures |= {
         "bytes_per_point": round(per_point, 2),
-        "disk_mb_per_clip": round(float(np.mean(sizes)), 3),
-        "disk_last_third_over_first": round(float(np.mean(sizes[-third:]) / np.mean(sizes[:third])), 3),
         "points": points,
         "clips": arguments.clips,
         "frames_a_clip": length,
     }
     for name, value in figures.items():
-        print(f"{name:28} {value}")
+        print(f"{name:38} {value}")
     print(json.dumps(figures))
 
 

@@ -58,7 +58,10 @@ def make_renderer() -> Renderer:
 
 
 def build_host(
-    data: Path, default_generator: str = DEFAULT_GENERATOR, generators: Mapping[str, MakeGenerator] | None = None
+    data: Path,
+    default_generator: str = DEFAULT_GENERATOR,
+    generators: Mapping[str, MakeGenerator] | None = None,
+    keep_revisions: int = 0,
 ) -> SessionHost:
     """A host for the sessions below `data`.
 
@@ -66,6 +69,7 @@ def build_host(
         data: made if need be.
         default_generator: for clients that name none.
         generators: None = the installed ones.
+        keep_revisions: of every session; 0 = all.
     Raises:
         NotFoundError: the default generator is not among them.
         StoreError: the folder cannot be made or written.
@@ -73,7 +77,8 @@ def build_host(
     known = find_generators() if generators is None else generators
     check_generator(default_generator, known)
     renderer = make_renderer()
-    return SessionHost(SessionLibrary(data), Stages(renderer, Slam(renderer)), known, default_generator)
+    stages = Stages(renderer, Slam(renderer))
+    return SessionHost(SessionLibrary(data), stages, known, default_generator, keep_revisions=keep_revisions)
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ It speaks to the server like any other client, over gRPC, and measures from outs
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from spatia_bridge.cli.progress import Reporter, Stage
@@ -81,6 +81,7 @@ class _Watch:
 
     def _progress(self, now: msg.Progress) -> None:
         at = time.monotonic()
+        self.clips = max(self.clips, now.clips)  # where the server says how many the path makes
         if self._last is not None:
             since, before = self._last
             if before.stage in (JobStage.PROJECTING, JobStage.GENERATING, JobStage.UPDATING):
@@ -117,12 +118,55 @@ async def fly(address: str, session: str, plan: FlightPlan, reporter: Reporter) 
         return flight
 
 
+async def fly_saved(
+    client: BridgeClient,
+    name: str,
+    reporter: Reporter,
+    *,
+    prompt: str,
+    seed: int,
+    generator: str,
+    clips: int,
+    size: tuple[int, int],
+) -> list[msg.Revision]:
+    """Generate along a trajectory that the session keeps, accept each clip; the revisions made.
+
+    Args:
+        generator: "" = the server's default. clips: 0 = as many as the path's time is long. size: (0, 0) = the generator's.
+    Raises:
+        NotFoundError: there is no such trajectory; whatever else the server answers. When the caller is cancelled, so is the job.
+    """
+    with reporter.stage("generate and update") as stage:
+        async with _watching(client, stage, clips) as watch:
+            job = await client.generate(
+                prompt, seed=seed, generator=generator, trajectory_name=name, clips=clips, auto_accept=True, size=size
+            )
+            await client.wait_job(job)
+        made = [revision for revision in watch.revisions if revision.take]
+        stage.result = f"{len(made)} clip{'s' * (len(made) > 1)} → {client.revision.points:,} points"
+    return made
+
+
+@contextlib.asynccontextmanager
+async def _watching(client: BridgeClient, stage: Stage, clips: int) -> AsyncIterator[_Watch]:
+    """Listen to the jobs of the block; when the block is cancelled, so are they."""
+    watch = _Watch(stage, clips)
+    listening = asyncio.create_task(watch.listen(client))
+    try:
+        yield watch
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(client.cancel(), CANCEL_SECS)
+        raise
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+
+
 async def _generate(client: BridgeClient, plan: FlightPlan, stage: Stage) -> _Watch:
     """One job for all clips; or, where the prompt changes, one for each prompt."""
     legs = _legs(client, plan)
-    watch = _Watch(stage, sum(clips for _, clips, _ in legs))
-    listening = asyncio.create_task(watch.listen(client))
-    try:
+    async with _watching(client, stage, sum(clips for _, clips, _ in legs)) as watch:
         for prompt, clips, trajectory in legs:
             job = await client.generate(
                 prompt,
@@ -135,13 +179,6 @@ async def _generate(client: BridgeClient, plan: FlightPlan, stage: Stage) -> _Wa
             )
             await client.wait_job(job)
             watch.done += clips
-    except asyncio.CancelledError:
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(client.cancel(), CANCEL_SECS)
-        raise
-    finally:
-        listening.cancel()
-        await asyncio.wait([listening])
     return watch
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 ENGINES = ("opencv", "unity", "godot", "unreal")
+PATH_FORMATS = ("json", "tum")
 DEFAULT_PORT = 50051
 TOKEN_VARIABLE = "SPATIA_BRIDGE_TOKEN"
 FAILED, CANCELLED = 1, 130
@@ -38,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_run(commands)
     _add_sessions(commands)
+    _add_trajectories(commands)
     _add_export(commands)
     _add_doctor(commands)
     return parser
@@ -49,6 +51,13 @@ def _add_serve(commands: "Commands") -> None:
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"default: {DEFAULT_PORT}; 0 picks a free one")
     serve.add_argument("--data", metavar="DIR", help=_DATA_HELP)
     serve.add_argument("--generator", default="reproject", metavar="NAME", help="for clients that name none (default: reproject)")
+    serve.add_argument(
+        "--keep-revisions",
+        type=_keep,
+        default=0,
+        metavar="N",
+        help="prune sessions that have a quarter more than N revisions to the newest N (default: keep all)",
+    )
     serve.add_argument("--json", action="store_true", help="print where it listens as one line of JSON")
     serve.set_defaults(module="spatia_bridge.cli.serve")
 
@@ -77,22 +86,90 @@ def _add_run(commands: "Commands") -> None:
 
 
 def _add_sessions(commands: "Commands") -> None:
-    sessions = commands.add_parser("sessions", help="list, show or delete sessions")
+    sessions = commands.add_parser("sessions", help="list, show, fork, prune or delete sessions")
     actions = sessions.add_subparsers(metavar="ACTION", required=True)
     for name, text in (
         ("list", "all sessions"),
         ("show", "one session's revisions and takes"),
+        ("fork", "a new session that begins with a revision of another"),
+        ("prune", "forget old revisions' content, for good, to save disk"),
         ("delete", "one session, for good"),
     ):
         action = actions.add_parser(name, help=text)
         if name != "list":
             action.add_argument("session", metavar="SESSION")
+        if name == "fork":
+            action.add_argument("new", metavar="NEW", help="the new session's id")
+            action.add_argument(
+                "--revision", type=_count, default=0, metavar="N", help="an older revision (default: 0, the newest)"
+            )
+            action.add_argument("--title", default="", help="of the new session (default: the other's)")
+        if name == "prune":
+            action.add_argument("--keep", type=_keep, required=True, metavar="N", help="keep the newest so many revisions")
+        if name in ("prune", "delete"):
+            action.add_argument("--yes", action="store_true", help="do not ask")
+        if name != "delete":
+            action.add_argument("--json", action="store_true", help="print JSON")
+        _add_place(action)
+        action.set_defaults(module="spatia_bridge.cli.sessions", action=name)
+
+
+def _add_trajectories(commands: "Commands") -> None:
+    trajectories = commands.add_parser("trajectories", help="list, import, export, fly or delete a session's saved camera paths")
+    actions = trajectories.add_subparsers(metavar="ACTION", required=True)
+    for name, text in (
+        ("list", "all saved paths of a session"),
+        ("import", "save a path from a TUM or JSON file"),
+        ("export", "write a saved path as a JSON or TUM file"),
+        ("fly", "generate clips along a saved path and accept each"),
+        ("delete", "one saved path, for good"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("session", metavar="SESSION")
+        if name == "import":
+            _add_import(action)
+        elif name != "list":
+            action.add_argument("name", metavar="NAME")
+        if name == "export":
+            _add_path_format(action, "default: as the suffix of --out says, else json")
+            action.add_argument(
+                "--engine", choices=ENGINES, default="opencv", help="whose axes and units (default: opencv, metres)"
+            )
+            action.add_argument("--out", metavar="FILE", help="default: NAME with the format's suffix")
+        if name == "fly":
+            _add_fly(action)
         if name == "delete":
             action.add_argument("--yes", action="store_true", help="do not ask")
         else:
             action.add_argument("--json", action="store_true", help="print JSON")
         _add_place(action)
-        action.set_defaults(module="spatia_bridge.cli.sessions", action=name)
+        action.set_defaults(module="spatia_bridge.cli.trajectories", action=name)
+
+
+def _add_import(action: argparse.ArgumentParser) -> None:
+    action.add_argument("file", metavar="FILE")
+    action.add_argument("--name", help="to save it under, in place of one of that name (default: the file's)")
+    _add_path_format(action, "default: json for *.json, else tum")
+    action.add_argument("--size", type=_size, metavar="WxH", help="the camera's picture in pixels; a TUM file states none")
+    lens = action.add_mutually_exclusive_group()
+    lens.add_argument("--fov", type=_degrees, metavar="DEGREES", help="its field of view, top to bottom")
+    lens.add_argument("--intrinsics", type=float, nargs=4, metavar=("FX", "FY", "CX", "CY"), help="or its exact lens, in pixels")
+
+
+def _add_fly(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        "--clips", type=_whole, default=0, metavar="N", help="spread it over so many (default: 0, as its time says)"
+    )
+    action.add_argument("--generator", default="", metavar="NAME", help="default: the server's")
+    action.add_argument(
+        "--size", type=_size, default=(0, 0), metavar="WxH", help="of the frames in pixels (default: the generator's)"
+    )
+    action.add_argument("--prompt", default="", help="what to show, for generators that read it")
+    action.add_argument("--seed", type=_count, default=0, metavar="N", help="of the generator's chance (default: 0)")
+
+
+def _add_path_format(action: argparse.ArgumentParser, text: str) -> None:
+    action.add_argument("--format", choices=PATH_FORMATS, help=text)
 
 
 def _add_export(commands: "Commands") -> None:
@@ -126,10 +203,28 @@ def _count(text: str) -> int:
     return value
 
 
+def _keep(text: str) -> int:
+    value = int(text)
+    if not 1 <= value < 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+    return value
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not from 1 to 1000")
+    return value
+
+
+def _whole(text: str) -> int:
+    return 0 if text == "0" else _positive(text)
+
+
+def _degrees(text: str) -> float:
+    value = float(text)
+    if not 1 <= value <= 170:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to 170 degrees")
     return value
 
 

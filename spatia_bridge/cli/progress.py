@@ -85,10 +85,11 @@ class Reporter:
         seconds: how long each finished stage took, by name.
     """
 
-    def __init__(self, out: TextIO = sys.stderr) -> None:
+    def __init__(self, out: TextIO | None = None) -> None:
+        """Report to `out`; None = what sys.stderr is now."""
         self.seconds: dict[str, float] = {}
-        self._out = out
-        console = Console(file=out)
+        self._out = out or sys.stderr
+        console = Console(file=self._out)
         columns = (TextColumn(f"{{task.description:<{_NAME_WIDTH}}}"), BarColumn(24), TextColumn("{task.percentage:>3.0f} %"))
         more = (TextColumn("{task.fields[note]}"), TextColumn("{task.fields[left]}", style="dim"))
         self._progress = Progress(*columns, *more, console=console, transient=True) if console.is_terminal else None

@@ -19,16 +19,16 @@ from spatia_bridge.session.host import SessionHost
 def run(args: argparse.Namespace) -> None:
     """Serve until SIGINT or SIGTERM."""
     data = Path(args.data) if args.data else default_data_dir()
-    asyncio.run(_serve(args.host, args.port, data, args.generator, args.json))
+    asyncio.run(_serve(args.host, args.port, data, args.generator, args.json, args.keep_revisions))
 
 
-async def _serve(host: str, port: int, data: Path, generator: str, as_json: bool) -> None:
+async def _serve(host: str, port: int, data: Path, generator: str, as_json: bool, keep_revisions: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # not on Windows; there Ctrl-C interrupts the loop
             loop.add_signal_handler(number, stop.set)
-    sessions = build_host(data, generator)
+    sessions = build_host(data, generator, keep_revisions=keep_revisions)
     token = os.environ.get(TOKEN_VARIABLE, "")
     async with serving(sessions, _address(host, port), token) as server:
         await _announce(sessions, _address(host, server.port), data, bool(token), as_json)

@@ -1,24 +1,21 @@
-"""`spatia-bridge sessions list|show|delete`."""
+"""`spatia-bridge sessions list|show|fork|prune|delete`."""
 
 import argparse
 import asyncio
 import json
-import sys
-import time
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from spatia_bridge.cli.place import open_place
 from spatia_bridge.cli.progress import bytes_text
+from spatia_bridge.cli.tables import confirmed, make_table, print_table, time_text
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.link import management as mgmt
 
 
 def run(args: argparse.Namespace) -> None:
     """Do the action."""
-    asyncio.run({"list": _list, "show": _show, "delete": _delete}[args.action](args))
+    actions = {"list": _list, "show": _show, "fork": _fork, "prune": _prune, "delete": _delete}
+    asyncio.run(actions[args.action](args))
 
 
 async def _list(args: argparse.Namespace) -> None:
@@ -30,14 +27,14 @@ async def _list(args: argparse.Namespace) -> None:
     if not sessions:
         print("there are no sessions yet")
         return
-    table = _table("session", "title", "changed", "revisions", "points", "on disk")
+    table = make_table("session", "title", "changed", "revisions", "points", "on disk")
     for each in sessions:
         if each.problem:
             table.add_row(each.id, f"cannot be opened: {each.problem}", "", "", "", bytes_text(each.bytes_on_disk))
         else:
             counts = (str(each.revisions), f"{each.points:,}", bytes_text(each.bytes_on_disk))
-            table.add_row(each.id, each.title, _time_text(each.modified_secs), *counts)
-    _print(table)
+            table.add_row(each.id, each.title, time_text(each.modified_secs), *counts)
+    print_table(table)
 
 
 async def _show(args: argparse.Namespace) -> None:
@@ -47,51 +44,54 @@ async def _show(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(_plain_details(found, session), indent=2))
         return
-    print(f"{session.id}: {session.points:,} points, {bytes_text(session.bytes_on_disk)}, {_time_text(session.modified_secs)}")
-    revisions = _table("revision", "cause", "note", "take", "chunks", "points")
+    print(f"{session.id}: {session.points:,} points, {bytes_text(session.bytes_on_disk)}, {time_text(session.modified_secs)}")
+    if session.oldest_revision > 1:
+        print(f"the content of revisions before {session.oldest_revision} was pruned")
+    revisions = make_table("revision", "cause", "note", "take", "chunks", "points")
     for each in found.revisions:
         cause = each.cause.value if each.cause else ""
         revisions.add_row(str(each.number), cause, each.note, str(each.take or ""), f"{each.chunks:,}", f"{each.points:,}")
-    _print(revisions)
+    print_table(revisions)
     if found.takes:
-        takes = _table("take", "state", "generator", "frames", "size", "from revision", "prompt")
+        takes = make_table("take", "state", "generator", "frames", "size", "from revision", "prompt")
         for take in found.takes:
             state, size = take.state.value if take.state else "", f"{take.width}×{take.height}"
             counts = (str(take.frames_total), size, str(take.base_revision))
             takes.add_row(str(take.number), state, take.generator, *counts, take.prompt)
-        _print(takes)
+        print_table(takes)
+
+
+async def _fork(args: argparse.Namespace) -> None:
+    async with open_place(args) as place:
+        made = await place.fork(args.session, args.new, args.revision, args.title)
+    if args.json:
+        print(json.dumps(_plain_session(made), indent=2))
+        return
+    of = f"revision {args.revision}" if args.revision else "the newest revision"
+    print(f"session {made.id} begins with {of} of {args.session}: {made.points:,} points")
+
+
+async def _prune(args: argparse.Namespace) -> None:
+    question = f"Forget the content of all but the newest {args.keep} revisions of session {args.session}, for good?"
+    if not args.yes and not confirmed(question):
+        raise InvalidInputError(f"session {args.session} was not pruned", "say yes, or add --yes")
+    async with open_place(args) as place:
+        pruned = await place.prune(args.session, args.keep)
+    session = pruned.session or mgmt.SessionInfo(id=args.session)
+    if args.json:
+        print(json.dumps({**_plain_session(session), "freed_bytes": pruned.freed_bytes}, indent=2))
+        return
+    kept = f"revisions {session.oldest_revision} to {session.revisions} are kept"
+    print(f"session {session.id}: {kept}, {bytes_text(session.bytes_on_disk)}, {bytes_text(pruned.freed_bytes)} less than before")
 
 
 async def _delete(args: argparse.Namespace) -> None:
-    if not args.yes and not _confirmed(args.session):
+    question = f"Delete session {args.session} with all its frames and revisions, for good?"
+    if not args.yes and not confirmed(question):
         raise InvalidInputError(f"session {args.session} was not deleted", "say yes, or add --yes")
     async with open_place(args) as place:
         await place.delete(args.session)
     print(f"session {args.session} is deleted")
-
-
-def _confirmed(session: str) -> bool:
-    if not sys.stdin.isatty():
-        return False
-    return input(f"Delete session {session} with all its frames and revisions, for good? [y/N] ").strip().lower() in ("y", "yes")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        numbers = column in ("revisions", "points", "on disk", "chunks", "frames", "from revision")
-        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
-    return table
-
-
-def _print(table: Table) -> None:
-    console = Console(highlight=False, markup=False)
-    # in a pipe there is no width to fit: one row stays one line
-    console.print(table, width=None if console.is_terminal else 1000, crop=False)
-
-
-def _time_text(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""
 
 
 def _plain_session(session: mgmt.SessionInfo) -> dict[str, Any]:

@@ -30,8 +30,13 @@ def open_channel(address: str, credentials: grpc.ChannelCredentials | None = Non
     return grpc.aio.secure_channel(address, credentials, CHANNEL_OPTIONS)
 
 
+def sent_intrinsics(k: Intrinsics | None) -> msg.Intrinsics | None:
+    """As messages carry them."""
+    return None if k is None else msg.Intrinsics(k.fx, k.fy, k.cx, k.cy, k.width, k.height)
+
+
 class SessionsClient:
-    """Lists, makes, forks, deletes and exports sessions, keeps their trajectories.
+    """Lists, makes, forks, prunes, deletes and exports sessions, keeps their trajectories.
 
     Every method raises the server's domain errors, UnavailableError without a server.
 
@@ -84,6 +89,15 @@ class SessionsClient:
         response: mgmt.ForkSessionResponse = await self._call("ForkSession", request)
         return response.session or mgmt.SessionInfo()
 
+    async def prune(self, session_id: str, keep: int) -> mgmt.PruneSessionResponse:
+        """Forget, for good, the content of all but the newest `keep` revisions of a session, which may be in use.
+
+        The head stays as it is; undo, fork and export reach what is kept; takes that no kept revision rests on lose their frames.
+        Raises NotFoundError: no such session; InvalidInputError: keep is less than 1; StoreError: disk full.
+        """
+        response: mgmt.PruneSessionResponse = await self._call("PruneSession", mgmt.PruneSessionRequest(session_id, keep))
+        return response
+
     async def save_trajectory(self, session_id: str, name: str, trajectory: Trajectory | None = None) -> mgmt.TrajectoryInfo:
         """Keep a path (OpenCV axes, metres), or what the session recorded, under a name for `BridgeClient.generate`.
 
@@ -99,9 +113,7 @@ class SessionsClient:
 
         Raises also CodecError: not such a file.
         """
-        k = intrinsics
-        sent = None if k is None else msg.Intrinsics(k.fx, k.fy, k.cx, k.cy, k.width, k.height)
-        request = mgmt.SaveTrajectoryRequest(session_id, name, data, format, sent)
+        request = mgmt.SaveTrajectoryRequest(session_id, name, data, format, sent_intrinsics(intrinsics))
         response: mgmt.SaveTrajectoryResponse = await self._call("SaveTrajectory", request)
         return response.trajectory or mgmt.TrajectoryInfo()
 

@@ -16,6 +16,7 @@ class SessionInfo:
     points: int = 0
     bytes_on_disk: int = 0
     problem: str = ""
+    oldest_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,18 @@ class ForkSessionRequest:
 @dataclass(frozen=True, slots=True)
 class ForkSessionResponse:
     session: SessionInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PruneSessionRequest:
+    id: str = ""
+    keep_revisions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PruneSessionResponse:
+    session: SessionInfo | None = None
+    freed_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Memory: the one mutable thing, a head that moves from snapshot to snapshot and a history that only grows.
 
 Undo and redo are new revisions with old content. A commit is atomic: the journal (the store) is told first, and only when it has
-the revision safely does the head move.
+the revision safely does the head move. What a revision was and why stays for ever. So does its content, unless someone
+prunes: then the newest so many revisions keep theirs, and undo and redo reach as far as these.
 """
 
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from spatia_bridge.errors import ConflictError, NotFoundError
+from spatia_bridge.errors import ConflictError, InvalidInputError, NotFoundError
 from spatia_bridge.memory.chunk import ChunkIndex
 from spatia_bridge.memory.edits import Edit, apply_edit
 from spatia_bridge.memory.merge import Update, merge
@@ -42,7 +43,7 @@ class Revision:
         note: what happened, for people.
         clip: the take's number, 0 if none.
         points, chunks, digest: of the snapshot (digest = record_digest as 64 hex digits).
-        changed: the chunks that differ from revision `number - 1`.
+        changed: the chunks that differ from revision `number - 1`; empty for a pruned revision.
         health: the update's measurements.
     """
 
@@ -60,6 +61,7 @@ class Revision:
 
 Journal = Callable[[Revision, Snapshot], None]
 Archive = Callable[[int], Snapshot]
+Forget = Callable[[int, Sequence[Revision]], None]
 
 
 def _no_journal(_revision: Revision, _snapshot: Snapshot) -> None:
@@ -68,6 +70,13 @@ def _no_journal(_revision: Revision, _snapshot: Snapshot) -> None:
 
 def _no_archive(number: int) -> Snapshot:
     raise NotFoundError(f"revision {number} is no longer in memory", "open the session from its store to go that far back")
+
+
+def pruned_error(number: int, oldest: int) -> NotFoundError:
+    """What asking for a pruned revision gives."""
+    return NotFoundError(
+        f"the content of revision {number} was pruned", f"the oldest that is kept is {oldest}; ask for a later one"
+    )
 
 
 def _step(undo: list[int], redo: list[int], revision: Revision) -> None:
@@ -93,11 +102,15 @@ class Memory:
         self._revisions: list[Revision] = [Revision(0, Cause.EMPTY, 0)]
         self._undo: list[int] = [0]
         self._redo: list[int] = []
+        self._oldest = 1
 
     @classmethod
-    def restore(cls, revisions: Sequence[Revision], head: Snapshot, *, journal: Journal, archive: Archive) -> "Memory":
-        """Memory as it was: revisions 1…n as the journal got them and the snapshot of the last."""
+    def restore(
+        cls, revisions: Sequence[Revision], head: Snapshot, *, journal: Journal, archive: Archive, oldest: int = 1
+    ) -> "Memory":
+        """Memory as it was: revisions 1…n as the journal got them, the snapshot of the last, the oldest whose content is kept."""
         memory = cls(journal=journal, archive=archive)
+        memory._oldest = oldest
         for revision in revisions:
             memory._remember(revision)
         if revisions:
@@ -139,26 +152,80 @@ class Memory:
 
     @property
     def can_undo(self) -> bool:
-        return len(self._undo) > 1
+        return len(self._undo) > 1 and self._holder(self._undo[-2]) is not None
 
     @property
     def can_redo(self) -> bool:
-        return bool(self._redo)
+        return bool(self._redo) and self._holder(self._redo[-1]) is not None
+
+    @property
+    def oldest(self) -> int:
+        """The oldest revision whose content is kept; 1 unless something was pruned. (Revision 0 is empty and always there.)"""
+        return self._oldest
+
+    def prune(self, keep: int, forget: Forget) -> int:
+        """Let go of the content of all revisions but the newest `keep`; the oldest that is kept then.
+
+        The head, the numbers of the revisions and what they were stay as they are.
+
+        Args:
+            forget: told first, under memory's lock, the oldest revision to keep and the revisions that made what is kept; it
+                makes this permanent. When it raises, memory is as before.
+        Raises:
+            InvalidInputError: keep is less than 1.
+        """
+        if keep < 1:
+            raise InvalidInputError(f"{keep} revisions to keep", "keep 1 or more: the newest is what the scene is now")
+        with self._lock:
+            oldest = max(self._oldest, len(self._revisions) - keep)
+            forget(oldest, self._makers_since(oldest))
+            for number in range(self._oldest, oldest):
+                self._revisions[number] = replace(self._revisions[number], changed=frozenset())
+            self._oldest = oldest
+            for content in [content for content in self._snapshots if self._holder(content) is None]:
+                del self._snapshots[content]
+            return oldest
+
+    def _makers_since(self, oldest: int) -> tuple[Revision, ...]:
+        """All revisions that are in the lineage of any revision from `oldest` on."""
+        undo: list[int] = []
+        redo: list[int] = []
+        makers: set[int] = set()
+        for revision in self._revisions:
+            _step(undo, redo, revision)
+            if revision.number >= oldest:
+                makers.update(undo if revision.number == oldest else undo[-1:])  # nothing but the top is new to a lineage
+        return tuple(self._revisions[number] for number in sorted(makers))
+
+    def _holder(self, content: int) -> int | None:
+        """A revision from which that content can be had; None = it was pruned."""
+        if content == 0 or content >= self._oldest:
+            return content
+        kept = self._revisions[self._oldest :]
+        return next((revision.number for revision in kept if revision.content_of == content), None)
 
     def at(self, number: int) -> Snapshot:
         """The snapshot of a revision, from this process or from the archive.
 
         Raises:
-            NotFoundError: there is no such revision.
+            NotFoundError: there is no such revision, or it was pruned.
         """
         with self._lock:
             self._check_exists(number)
-            content = self._revisions[number].content_of
-            snapshot = self._snapshots.get(content)
-            if snapshot is None:
-                snapshot = self._archive(content)
-                self._keep(content, snapshot)
-        return replace(snapshot, revision=number)
+            if 0 < number < self._oldest:
+                raise pruned_error(number, self._oldest)
+            return replace(self._content(self._revisions[number].content_of), revision=number)
+
+    def _content(self, content: int) -> Snapshot:
+        """What the revision of that number first had, be it from another that has it still."""
+        snapshot = self._snapshots.get(content)
+        if snapshot is None:
+            holder = self._holder(content)
+            if holder is None:
+                raise pruned_error(content, self._oldest)
+            snapshot = self._archive(holder)
+            self._keep(content, snapshot)
+        return snapshot
 
     def commit(self, update: Update, base: Snapshot, cause: Cause = Cause.TAKE, note: str = "") -> Revision:
         """Apply an update that was computed from `base`; edits and locks made since then win.
@@ -189,26 +256,28 @@ class Memory:
         """A new revision with the content before the last change.
 
         Raises:
-            ConflictError: nothing to undo.
+            ConflictError: nothing to undo, or it was pruned.
         """
         with self._lock:
             if not self.can_undo:
-                raise ConflictError("there is nothing to undo", "this is the beginning of the session")
+                pruned = len(self._undo) > 1
+                remedy = "what was before was pruned" if pruned else "this is the beginning of the session"
+                raise ConflictError("there is nothing to undo", remedy)
             return self._travel(self._undo[-2], Cause.UNDO)
 
     def redo(self) -> Revision:
         """A new revision with the content that the last undo took away.
 
         Raises:
-            ConflictError: nothing to redo.
+            ConflictError: nothing to redo, or it was pruned.
         """
         with self._lock:
-            if not self._redo:
+            if not self.can_redo:
                 raise ConflictError("there is nothing to redo", "redo is only possible right after undo")
             return self._travel(self._redo[-1], Cause.REDO)
 
     def _travel(self, content: int, cause: Cause) -> Revision:
-        target = replace(self.at(content), revision=len(self._revisions))
+        target = replace(self._content(content), revision=len(self._revisions))
         note = f"{cause.value} to revision {content}"
         return self._advance(target, cause, note, content_of=content)
 

@@ -39,6 +39,7 @@ LOD_SPACING_PX = 1.2  # at 1.4 turned walls open and textures soften
 MARGIN_PX = 2.0  # beyond the image's edges: the smallest splats, and float32 rounding
 ROUNDING = 1e-4  # relative; far above what float32 loses, far below what would cost anything
 TABLES_KEPT = 4
+SAMPLED = 16  # chunks of a table, to find the one that a snapshot has most of
 MIN_SLANT = 0.25  # of the cosine between normals and the view
 NORMALS = 256  # of a chunk's first points, an even sample, say how it is slanted
 CELLS = 8  # where in an extent the lengths of the even prefixes begin
@@ -80,25 +81,25 @@ class ChunkTable:
 
     @classmethod
     def of(cls, base: Snapshot, known: "ChunkTable | None" = None) -> "ChunkTable":
-        """O(points of the chunks that differ from `known`'s), and a dictionary look-up for each of the others."""
+        """O(points of the chunks that differ from `known`'s), and next to nothing for each of the others."""
         if not base.chunks:
             return cls._of_rows(base, (), np.zeros(0, np.uint64), np.zeros((0, 4), np.int64), np.zeros((0, EXTENT)))
-        kept: list[int] = []
-        fresh = dict(base.chunks)
-        for row, chunk in enumerate(known.chunks if known else ()):
-            if fresh.get(chunk.index) is chunk:
-                kept.append(row)
-                del fresh[chunk.index]
-        index = np.array([*fresh.keys()], np.int64).reshape(-1, 4)
-        extents = np.array([_extent(chunk) for chunk in fresh.values()]).reshape(-1, EXTENT)
-        addresses = np.array([chunk.address for chunk in fresh.values()], np.uint64)
-        unordered = list(fresh.values())
+        chunks = list(base.chunks.values())
+        kept = np.zeros(0, np.int64)
+        if known is not None:  # a chunk is never changed and knows its index, so the same object is the same row
+            here, there = set(map(id, chunks)), set(map(id, known.chunks))
+            kept = np.flatnonzero([id(chunk) in here for chunk in known.chunks])
+            chunks = [chunk for chunk in chunks if id(chunk) not in there]
+        index = np.array([chunk.index for chunk in chunks], np.int64).reshape(-1, 4)
+        extents = np.array([_extent(chunk) for chunk in chunks]).reshape(-1, EXTENT)
+        addresses = np.array([chunk.address for chunk in chunks], np.uint64)
         if known is not None:
             index, extents = np.vstack([known.index[kept], index]), np.vstack([known.extents[kept], extents])
             addresses = np.append(known.addresses[kept], addresses)
-            unordered = [known.chunks[row] for row in kept] + unordered
+            chunks = [known.chunks[row] for row in kept.tolist()] + chunks
         order = np.lexsort(index.T[::-1])
-        return cls._of_rows(base, tuple(unordered[i] for i in order), addresses[order], index[order], extents[order])
+        ordered = tuple(map(chunks.__getitem__, order.tolist()))
+        return cls._of_rows(base, ordered, addresses[order], index[order], extents[order])
 
     @classmethod
     def _of_rows(
@@ -147,6 +148,11 @@ def _extent(chunk: Chunk) -> Floats:
     return known
 
 
+def _shared(table: ChunkTable, base: Snapshot) -> int:
+    """How many chunks of an even sample of the table's the snapshot has, too."""
+    return sum(base.chunks.get(chunk.index) is chunk for chunk in table.chunks[:: max(len(table.chunks) // SAMPLED, 1)])
+
+
 class TableCache:
     """The tables of the snapshots last drawn. Snapshots are not kept alive by it; safe across threads."""
 
@@ -157,10 +163,13 @@ class TableCache:
     def get(self, base: Snapshot) -> ChunkTable:
         with self._lock:
             for known, table in self._tables:
-                if known() is base:
+                drawn = known()  # under another revision's number or with another lock it is the same to the eye
+                if drawn is not None and drawn.chunks is base.chunks and drawn.voxel_size_m == base.voxel_size_m:
                     return table
-            latest = self._tables[0][1] if self._tables else None
-        table = ChunkTable.of(base, latest)
+            tables = [table for _, table in self._tables]
+        # of several sessions drawn in turn each goes on from its own; of equals the latest
+        nearest = max(tables, key=lambda table: _shared(table, base), default=None)
+        table = ChunkTable.of(base, nearest)
         with self._lock:
             alive = [entry for entry in self._tables if entry[0]() is not None]
             self._tables = [(weakref.ref(base), table), *alive][:TABLES_KEPT]

@@ -112,6 +112,7 @@ class BridgeServer:
             "DeleteSession": service.delete_session,
             "ExportSession": service.export_session,
             "ForkSession": service.fork_session,
+            "PruneSession": service.prune_session,
             "SaveTrajectory": service.save_trajectory,
             "ListTrajectories": service.list_trajectories,
             "GetTrajectory": service.get_trajectory,

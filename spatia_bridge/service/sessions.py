@@ -46,6 +46,10 @@ class SessionsService:
         info = await self._host.fork(request.id, request.new_id, request.revision, request.title)
         return mgmt.ForkSessionResponse(_info(info))
 
+    async def prune_session(self, request: mgmt.PruneSessionRequest) -> mgmt.PruneSessionResponse:
+        info, freed_bytes = await self._host.prune(request.id, request.keep_revisions)
+        return mgmt.PruneSessionResponse(_info(info), freed_bytes)
+
     async def save_trajectory(self, request: mgmt.SaveTrajectoryRequest) -> mgmt.SaveTrajectoryResponse:
         session, trajectory = await self._host.open(request.id), None
         if request.data:
@@ -87,4 +91,5 @@ def _info(info: SessionInfo) -> mgmt.SessionInfo:
         info.points,
         info.bytes_on_disk,
         info.problem,
+        info.oldest_revision,
     )

@@ -36,11 +36,14 @@ class SessionHost:
         generators: Mapping[str, Callable[[], Generator]],
         default_generator: str,
         workers: Workers | None = None,
+        keep_revisions: int = 0,
     ) -> None:
+        """keep_revisions: of every session, so many and a quarter at most; 0 = all (see `Session.prune`)."""
         self._library = library
         self._stages = stages
         self._makers = generators
         self._default = default_generator
+        self._keep_revisions = keep_revisions
         self.workers = workers or LocalWorkers()
         self._open: dict[str, Session] = {}
         self._opening = asyncio.Lock()
@@ -70,7 +73,7 @@ class SessionHost:
             store = await self.workers.run(self._library.create, session_id)
         try:
             memory = await self.workers.run(store.open_memory)
-            return Session(store, memory, self._stages, self.make_generator, self.workers)
+            return Session(store, memory, self._stages, self.make_generator, self.workers, self._keep_revisions)
         except BaseException:
             await self.workers.run(store.close)
             raise
@@ -139,13 +142,27 @@ class SessionHost:
         await self.workers.run(session.fork_into, self._library, new_id, revision, title)
         return await self.info(new_id)
 
+    async def prune(self, session_id: str, keep: int) -> tuple[SessionInfo, int]:
+        """Forget the content of all but the newest `keep` revisions of a session, which may be in use; see `Session.prune`.
+
+        Returns:
+            The session as it is then, and how many bytes smaller it is on the disk.
+        Raises:
+            NotFoundError: no such session; InvalidInputError: keep is less than 1; StoreError: disk full.
+        """
+        session = await self.open(session_id)
+        before = await self.info(session_id)
+        await session.prune(keep)
+        after = await self.info(session_id)
+        return after, max(before.bytes_on_disk - after.bytes_on_disk, 0)
+
     async def export(
         self, session_id: str, format_name: str, engine: Engine = Engine.OPENCV, revision: int = 0
     ) -> AsyncIterator[bytes]:
         """A file's bytes in order, made while they are read.
 
         Raises:
-            NotFoundError: no such format, session or revision.
+            NotFoundError: no such format, session or revision, or it was pruned.
         """
         writer = exporter(format_name)
         session = await self.open(session_id)

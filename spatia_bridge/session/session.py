@@ -1,10 +1,18 @@
 """A session: one scene with its memory, takes, jobs and watchers. It lives on the event loop; heavy work goes to the workers."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from spatia_bridge.errors import CancelledError, ConflictError, NotFoundError, RejectedUpdateError, UnavailableError
+from spatia_bridge.errors import (
+    CancelledError,
+    ConflictError,
+    NotFoundError,
+    RejectedUpdateError,
+    SpatiaError,
+    UnavailableError,
+)
 from spatia_bridge.frames import GeneratedFrame, Projection, ReferenceFrame, RgbdFrame, Take
 from spatia_bridge.generation.base import ClipShape, Event, Generator, Step
 from spatia_bridge.geometry.camera import Camera
@@ -28,7 +36,7 @@ from spatia_bridge.session.gallery import Gallery, setting_holds
 from spatia_bridge.session.jobs import Job, JobQueue
 from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, plant
 from spatia_bridge.session.workers import Workers
-from spatia_bridge.store.clips import ClipState
+from spatia_bridge.store.clips import ClipKind, ClipState
 from spatia_bridge.store.clips import TakeInfo as StoredInfo
 from spatia_bridge.store.library import SessionLibrary
 from spatia_bridge.store.session_store import SessionStore
@@ -37,6 +45,7 @@ from spatia_bridge.store.trajectories import TrajectoryInfo
 MAX_CLIP_FRAMES = 512
 Subscriber = Callable[[SessionEvent], None]
 MakeGenerator = Callable[[str], Generator]  # raises NotFoundError for a name it does not know
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +89,9 @@ class Session:
         stages: Stages,
         make_generator: MakeGenerator,
         workers: Workers,
+        keep_revisions: int = 0,
     ) -> None:
+        """keep_revisions: prune of itself once there are a quarter more than so many; 0 = never."""
         self.id = store.session_id
         self.memory = memory
         self.recorder = Recorder()
@@ -90,6 +101,7 @@ class Session:
         self._stages = stages
         self._make_generator = make_generator
         self._workers = workers
+        self._keep_revisions = keep_revisions
         self._subscribers: list[Subscriber] = []
         self._jobs = JobQueue(self._run_job, self._publish)
         self._writing = asyncio.Lock()  # revisions are made and told in one order
@@ -320,6 +332,51 @@ class Session:
             kept |= {info.number for info in clips} - made
         return sorted(info.number for info in clips if info.state is ClipState.ACCEPTED and info.number in kept)
 
+    # -------------------------------------------------------------------------------------------------- retention
+
+    async def prune(self, keep: int) -> int:
+        """Forget the content of all revisions but the newest `keep`, and compact the store; the oldest kept then.
+
+        The head is as it was. Undo and redo reach what is kept. Takes and seeds that nothing kept rests on (they were undone
+        before) lose their frames and count as discarded.
+
+        Raises:
+            InvalidInputError: keep is less than 1; StoreError: disk full.
+        """
+        self._check_open()
+        async with self._writing:
+            return await self._prune(keep, compact=True)
+
+    async def _prune(self, keep: int, *, compact: bool) -> int:
+        """The caller holds `_writing`, so no seed is between its frames and its revision."""
+        gone: list[int] = []
+
+        def forget(oldest: int, makers: Sequence[Revision]) -> None:
+            needed = set(self._clips_of(makers))
+            for info in (*self._store.seeds(), *self._store.takes()):
+                stray = info.kind is ClipKind.SEED and info.state is ClipState.PENDING  # its revision was refused
+                if stray or (info.state is ClipState.ACCEPTED and info.number not in needed):
+                    gone.append(info.number)
+            kept = [info.number for info in self._store.takes() if info.state is ClipState.PENDING] + sorted(needed)
+            self._store.prune(oldest, gone, lambda name: setting_holds(name, kept))
+
+        oldest = await self._workers.run(self.memory.prune, keep, forget)
+        for number in gone:
+            if number in self._infos:
+                self._tell_take(replace(self._infos[number], state=TakeState.DISCARDED))
+        # not under memory's lock, since it takes a while; when the disk refuses it, what was pruned is pruned and told
+        await self._workers.run(self._store.shrink, compact=compact)
+        return oldest
+
+    async def _prune_if_due(self) -> None:
+        """After a revision that was made and told: what fails here is no failure of that."""
+        keep = self._keep_revisions
+        if keep and self.memory.head_revision().number - self.memory.oldest >= keep + keep // 4:
+            try:
+                await self._prune(keep, compact=False)
+            except SpatiaError as error:
+                _log.warning("session %s could not be pruned: %s", self.id, error)
+
     async def project(self, camera: Camera) -> Projection:
         """The head as this camera sees it."""
         return await self._workers.run(self._stages.renderer.render, self.memory.snapshot(), camera)
@@ -469,6 +526,7 @@ class Session:
         if not snapshot.alignment.same_as(before):
             self.recorder.carry(now_from_then(before, snapshot.alignment))
         self._publish(RevisionMade(revision, snapshot, self.memory.can_undo, self.memory.can_redo))
+        await self._prune_if_due()
         return revision
 
     def _tell_take(self, info: TakeInfo) -> None:
@@ -492,7 +550,8 @@ def _as_generated(number: int, frame: RgbdFrame) -> tuple[GeneratedFrame, Camera
 def _begun(number: int, job: Job, generator: str, base: Snapshot, cameras: Sequence[Camera]) -> TakeInfo:
     k, state = cameras[0].intrinsics, TakeState.GENERATING
     revision, total = base.revision, len(cameras)
-    return TakeInfo(number, state, 0, total, job.prompt, job.seed, generator, revision, job.fps, k.width, k.height)
+    seed = job.seed + job.clip  # as the store keeps it: who asks for this clip alone asks with it
+    return TakeInfo(number, state, 0, total, job.prompt, seed, generator, revision, job.fps, k.width, k.height)
 
 
 def _shape(shape: ClipShape, spec: GenerateSpec) -> ClipShape:

@@ -60,7 +60,7 @@ class ClipKind(Enum):
 
 
 class ClipState(Enum):
-    """What became of a clip. Pending goes to either of the others, once."""
+    """What became of a clip. Pending goes to either of the others, once; pruning discards what no kept revision rests on."""
 
     PENDING = "pending"
     ACCEPTED = "accepted"
@@ -204,6 +204,11 @@ class ClipShelf:
         if state is ClipState.DISCARDED:
             with self._writing:
                 remove(self._path(number))  # a crash before this leaves garbage that the next open collects
+
+    def forget(self, connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+        """Within a transaction: discard these clips, whatever was decided. `collect_garbage` then removes their files."""
+        connection.executemany("UPDATE clips SET state = 'discarded' WHERE number = ?", [(number,) for number in numbers])
+        connection.executemany("DELETE FROM frames WHERE clip = ?", [(number,) for number in numbers])
 
     def copy_to(self, other: "ClipShelf", numbers: Sequence[int]) -> None:
         """Give another shelf, of a session that nobody uses yet, these accepted clips under their own numbers.

@@ -1,6 +1,6 @@
 """The session's SQLite database: its schema, its one connection, and rows that notice when they are damaged.
 
-    session    one row: title, times, and how many revisions and clips there must be
+    session    one row: title, times, how many revisions and clips there must be, the oldest revision that was not pruned
     revisions  number → cause, note, digest, voxel size, ids of locks and tombstones, … (one sealed value)
     places     every chunk index that ever held a chunk
     chunk_at   (place, revision) → the blob that the place holds from that revision on; NULL = no chunk
@@ -178,6 +178,13 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
 
+    def compact(self) -> None:
+        """Give the space of deleted rows back to the file system: writes the whole database anew, all or nothing."""
+        with self.lock, translated(self.what):
+            connection = self._live()
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Fold the log into the database file and close. Again is nothing."""
         with self.lock, translated(self.what):
@@ -186,7 +193,7 @@ class Database:
                 self._connection = None
 
     def session_row(self) -> dict[str, Any]:
-        """Title, created_secs, modified_secs, revisions, points, clips."""
+        """Title, created_secs, modified_secs, revisions, points, clips; once something was pruned, oldest."""
         found = self.row("SELECT body FROM session")
         if found is None:
             raise damaged(f"{self.what} has lost its first row")

@@ -19,7 +19,10 @@ _NEW, _GONE = ".new-", ".gone-"  # no session id begins with a dot
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """A session as listed. With a `problem` it cannot be opened, and only id and bytes_on_disk mean something."""
+    """A session as listed. With a `problem` it cannot be opened, and only id and bytes_on_disk mean something.
+
+    oldest_revision is the oldest whose content was not pruned.
+    """
 
     session_id: str
     title: str = ""
@@ -29,6 +32,7 @@ class SessionInfo:
     points: int = 0
     bytes_on_disk: int = 0
     problem: str = ""
+    oldest_revision: int = 1
 
 
 def check_session_id(session_id: str) -> str:
@@ -164,6 +168,7 @@ class SessionLibrary:
                     int(row["revisions"]),
                     int(row["points"]),
                     size,
+                    oldest_revision=int(row.get("oldest", 1)),
                 )
         except SpatiaError as error:
             return SessionInfo(session_id, bytes_on_disk=size, problem=str(error))

@@ -2,20 +2,24 @@
 
 A revision writes a row for each chunk that it changes and nothing for the others; the content of revision n is, for every place,
 the newest row with a revision of at most n. That is one index search a place, so looking back costs O(places), not O(revisions).
+
+Pruning drops the rows that no revision from the oldest kept one on looks at, and the blobs that none of the rest names.
 """
 
 import hashlib
 import sqlite3
+import threading
 import time
 import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from spatia_bridge.codec.chunks import decode_records, encode_records
 from spatia_bridge.errors import ConflictError, NotFoundError
 from spatia_bridge.memory.chunk import Chunk, ChunkIndex
-from spatia_bridge.memory.history import DEFAULT_VOXEL_SIZE_M, Cause, Revision
+from spatia_bridge.memory.history import DEFAULT_VOXEL_SIZE_M, Cause, Revision, pruned_error
 from spatia_bridge.memory.regions import Region
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.store.clips import accept_clip_of
@@ -33,7 +37,19 @@ _CONTENT = """
 SELECT places.level, places.x, places.y, places.z, blobs.id, blobs.hash FROM places JOIN blobs ON blobs.id = (
     SELECT blob FROM chunk_at WHERE place = places.id AND revision <= ? ORDER BY revision DESC LIMIT 1)
 """
-_CHANGED = "SELECT revision, level, x, y, z FROM chunk_at JOIN places ON places.id = place"
+_CHANGED = "SELECT revision, level, x, y, z FROM chunk_at JOIN places ON places.id = place WHERE revision >= ?"
+# What a place held before the oldest kept revision K: only the newest row up to K is looked at, and one that says "nothing" is
+# as good as none. In this order, so that no older row comes to the fore.
+_PRUNE = (
+    """
+    DELETE FROM chunk_at WHERE revision < :oldest AND EXISTS (
+        SELECT 1 FROM chunk_at AS later
+        WHERE later.place = chunk_at.place AND later.revision > chunk_at.revision AND later.revision <= :oldest)
+    """,
+    "DELETE FROM chunk_at WHERE revision < :oldest AND blob IS NULL",
+    "DELETE FROM places WHERE id NOT IN (SELECT place FROM chunk_at)",
+)
+UNUSED_BLOBS = "DELETE FROM blobs WHERE id NOT IN (SELECT blob FROM chunk_at WHERE blob IS NOT NULL)"
 
 
 class RevisionLog:
@@ -41,6 +57,7 @@ class RevisionLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._writing = threading.Lock()  # between looking which blobs there are and naming them none may be pruned
         # What the process still holds is shared, not read again: snapshots from the archive then share chunks and regions with
         # the head, which compares them by identity first.
         self._chunks: weakref.WeakValueDictionary[tuple[ChunkIndex, bytes], Chunk] = weakref.WeakValueDictionary()
@@ -55,6 +72,12 @@ class RevisionLog:
             StoreError: disk full, no permission, damaged.
         """
         changed = [(index, snapshot.chunks.get(index)) for index in sorted(revision.changed)]
+        with self._writing:
+            regions = self._write(revision, snapshot, changed)
+        self._remember((chunk for _, chunk in changed if chunk is not None), regions)
+
+    def _write(self, revision: Revision, snapshot: Snapshot, changed: list[tuple[ChunkIndex, Chunk | None]]) -> dict[Region, int]:
+        """The ids of the regions, which hold once this has returned."""
         fresh = self._encode_unknown(chunk for _, chunk in changed if chunk is not None)
         with self._database.transaction() as connection:
             newest = self._database.session_row()["revisions"]
@@ -67,7 +90,31 @@ class RevisionLog:
             _write_places(connection, revision.number, changed)
             accept_clip_of(connection, revision)
             self._database.touch_session_row(connection, revisions=revision.number, points=snapshot.points)
-        self._remember((chunk for _, chunk in changed if chunk is not None), regions)
+        return regions
+
+    @property
+    def oldest(self) -> int:
+        """The oldest revision whose content is kept."""
+        return int(self._database.session_row().get("oldest", 1))
+
+    @contextmanager
+    def pruning(self, oldest: int) -> Iterator[sqlite3.Connection]:
+        """Drop the content of the revisions before `oldest`, in one transaction with what the block does.
+
+        Their rows stay, and so do regions: both are small, and say what there was.
+
+        Raises:
+            ConflictError: there is no such revision. StoreError: disk full, no permission, damaged.
+        """
+        with self._writing, self._database.transaction() as connection:
+            row = self._database.session_row()
+            if not 1 <= oldest <= max(row["revisions"], 1):
+                raise ConflictError(f"revision {oldest} cannot be the oldest", f"use 1 to {row['revisions']}")
+            for statement in _PRUNE:
+                connection.execute(statement, {"oldest": oldest} if ":oldest" in statement else {})
+            connection.execute(UNUSED_BLOBS)
+            yield connection
+            self._database.touch_session_row(connection, oldest=max(oldest, row.get("oldest", 1)))
 
     def _encode_unknown(self, chunks: Iterable[Chunk]) -> list[tuple[bytes, bytes]]:
         """(hash, data) of the chunks that the database lacks. Outside the transaction: readers need not wait for it."""
@@ -103,7 +150,7 @@ class RevisionLog:
         with self._database.reading():
             rows = self._database.rows("SELECT number, body FROM revisions ORDER BY number")
             changed: defaultdict[int, list[ChunkIndex]] = defaultdict(list)
-            for number, *index in self._database.rows(_CHANGED):
+            for number, *index in self._database.rows(_CHANGED, (self.oldest,)):
                 changed[number].append(ChunkIndex(*index))
             count = self._database.session_row()["revisions"]
             if [number for number, _ in rows] != list(range(1, count + 1)):
@@ -117,12 +164,14 @@ class RevisionLog:
         Costs one index search for every place that ever held a chunk, plus reading the chunks that no living snapshot has.
 
         Raises:
-            NotFoundError: there is no such revision.
+            NotFoundError: there is no such revision, or it was pruned.
             StoreError: something is missing or damaged, by name.
         """
         if number == 0:
             return Snapshot(DEFAULT_VOXEL_SIZE_M)
         with self._database.reading():
+            if 0 < number < self.oldest:
+                raise pruned_error(number, self.oldest)
             found = self._database.row("SELECT body FROM revisions WHERE number = ?", (number,))
             if found is None:
                 raise NotFoundError(f"there is no revision {number}", "ask for one that the session lists")

@@ -15,7 +15,7 @@ from spatia_bridge.store.clips import ClipKind, ClipShelf, ClipState, TakeInfo
 from spatia_bridge.store.database import Database, seal, unseal
 from spatia_bridge.store.durable import FileLock
 from spatia_bridge.store.faults import translated
-from spatia_bridge.store.revisions import RevisionLog
+from spatia_bridge.store.revisions import UNUSED_BLOBS, RevisionLog
 from spatia_bridge.store.trajectories import TrajectoryInfo, TrajectoryShelf
 
 DATABASE_NAME = "session.db"
@@ -92,7 +92,8 @@ class SessionStore:
     def open_memory(self) -> Memory:
         """The session's memory as it was, journalled here from now on. Reads and verifies every chunk of the head."""
         revisions, head = self.load()
-        return Memory.restore(revisions, head, journal=self.journal, archive=self.archive)
+        oldest = self._revisions.oldest
+        return Memory.restore(revisions, head, journal=self.journal, archive=self.archive, oldest=oldest)
 
     def journal(self, revision: Revision, snapshot: Snapshot) -> None:
         """Keep a revision; memory's `Journal`. See `RevisionLog.journal`."""
@@ -221,17 +222,47 @@ class SessionStore:
             return default
         return unseal(row[0], f"session {self.session_id!r}: setting {key!r}")[1]
 
+    def prune(self, oldest: int, clips: Sequence[int], keeps_setting: Callable[[str], bool] = lambda name: True) -> None:
+        """Forget the content of the revisions before `oldest`, these clips' frames and the settings not kept, for good.
+
+        All or nothing. For `Memory.prune`, whose memory then agrees. What was forgotten lies on the disk until `shrink`.
+
+        Args:
+            clips: that none of the revisions kept rests on.
+        Raises:
+            ConflictError: there is no such revision. StoreError: disk full, no permission.
+        """
+        with self._revisions.pruning(oldest) as connection:
+            self._clips.forget(connection, clips)
+            for (name,) in connection.execute("SELECT key FROM settings").fetchall():
+                if not keeps_setting(name):
+                    connection.execute("DELETE FROM settings WHERE key = ?", (name,))
+
+    def shrink(self, *, compact: bool = True) -> None:
+        """Remove the files that `prune` left; a crash before leaves them to the next open.
+
+        Args:
+            compact: make the database's file smaller, too, which takes as long as writing it; otherwise what is written next
+                goes where the old was.
+        Raises:
+            StoreError: disk full: compacting needs room for a second copy.
+        """
+        with translated(f"session {self.session_id!r}"):
+            self._clips.collect_garbage()
+        if compact:
+            self._database.compact()
+
     def collect_garbage(self) -> Garbage:
         """Remove what nothing refers to. Runs at open.
 
         The policy: in the clips folder, whatever is not the folder of a clip that is pending or accepted (so: what a crash left
         half written or half removed). In the database, blobs that no place holds in any revision, and regions when there is no
-        revision at all. Revisions, rows of discarded clips and settings are kept for ever. Files elsewhere in the session's
-        folder are not ours and stay.
+        revision at all. The rows of revisions and of discarded clips are kept for ever, the content of revisions and settings
+        until `prune`. Files elsewhere in the session's folder are not ours and stay.
         """
         with translated(f"session {self.session_id!r}"):
             files = self._clips.collect_garbage()
         with self._database.transaction() as connection:
-            blobs = connection.execute("DELETE FROM blobs WHERE id NOT IN (SELECT blob FROM chunk_at WHERE blob IS NOT NULL)")
+            blobs = connection.execute(UNUSED_BLOBS)
             regions = connection.execute("DELETE FROM regions WHERE NOT EXISTS (SELECT 1 FROM revisions)")
             return Garbage(files, blobs.rowcount, regions.rowcount)

@@ -1,5 +1,7 @@
 """Culling and level of detail: conservative, invisible, bounded by pixels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,3 +91,22 @@ def test_tables_of_changed_snapshots_equal_fresh_ones() -> None:
     cached.render(base, view)
     assert_equal(cached.render(changed, view), CpuRenderer().render(changed, view))
     assert_equal(cached.render(Snapshot(0.05), view), CpuRenderer().render(Snapshot(0.05), view))
+
+
+def test_a_table_serves_every_snapshot_that_looks_the_same_and_goes_on_from_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = random_snapshot(3, 40, 20, 0.05), random_snapshot(4, 40, 20, 0.05)
+    cache = cull.TableCache()
+    table = cache.get(one)
+    assert cache.get(replace(one, revision=7)) is table
+    larger = replace(one, voxel_size_m=0.1)
+    assert cache.get(larger) is not table and cache.get(larger).voxel_m.max() == 2 * table.voxel_m.max()
+    cache.get(other)
+    met = []
+    extent = cull._extent
+    monkeypatch.setattr(cull, "_extent", lambda chunk: (met.append(chunk), extent(chunk))[1])
+    index, chunk = next(iter(other.chunks.items()))
+    changed = one.with_changes({index: chunk})
+    found = cache.get(changed)
+    assert met == [chunk]  # though another session was drawn last
+    for name, value in vars(cull.ChunkTable.of(changed)).items():
+        assert np.array_equal(getattr(found, name), value) if isinstance(value, np.ndarray) else getattr(found, name) == value

@@ -37,6 +37,8 @@ class Painter:
                 self.gate.wait(20)
 
 
-def make_host(folder: Path, painter: Painter) -> SessionHost:
+def make_host(folder: Path, painter: Painter, keep_revisions: int = 0) -> SessionHost:
     renderer = CpuRenderer()
-    return SessionHost(SessionLibrary(folder), Stages(renderer, Slam(renderer)), {"painter": lambda: painter}, "painter")
+    makers = {"painter": lambda: painter}
+    stages = Stages(renderer, Slam(renderer))
+    return SessionHost(SessionLibrary(folder), stages, makers, "painter", keep_revisions=keep_revisions)

@@ -4,10 +4,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from spatia_bridge.errors import NotFoundError
 from spatia_bridge.memory import Box, Cause, LockRegion, Memory, RemoveRegion, Sphere, UnlockRegion, Update
 from spatia_bridge.store import ClipState, SessionLibrary
 from tests.store.scenes import same_snapshot, same_take, some_chunks, take
@@ -45,7 +47,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(seed=SEEDS, back=st.integers(1, 3))
     def commit_from_an_older_base(self, seed, back):
-        number = max(len(self.twin.revisions()) - 1 - back, 0)
+        number = max(len(self.twin.revisions()) - 1 - back, self.twin.oldest - 1)
+        number = 0 if number < self.twin.oldest else number
         update = Update(some_chunks(np.random.default_rng(seed)))
         if self.twin.at(number).voxel_size_m == self.twin.snapshot().voxel_size_m:
             self.both(lambda memory: memory.commit(update, memory.at(number), Cause.SEED))
@@ -74,6 +77,14 @@ class StoreMachine(RuleBasedStateMachine):
     def redo(self):
         self.both(lambda memory: memory.redo())
 
+    @rule(keep=st.integers(1, 6), compact=st.booleans())
+    def prune(self, keep, compact):
+        head = self.memory.snapshot()
+        self.twin.prune(keep, lambda oldest, makers: None)
+        self.memory.prune(keep, lambda oldest, makers: self.store.prune(oldest, ()))
+        self.store.shrink(compact=compact)
+        assert self.memory.snapshot() is head and self.memory.oldest == self.twin.oldest
+
     @rule()
     def put_take(self):
         number = self.store.next_clip_number()
@@ -98,7 +109,11 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(number=st.integers(0, 100))
     def look_back(self, number):
         number = number % len(self.twin.revisions())
-        if number:
+        if 0 < number < self.twin.oldest:
+            for look in (self.store.archive, self.memory.at, self.twin.at):
+                with pytest.raises(NotFoundError, match="pruned"):
+                    look(number)
+        elif number:
             assert same_snapshot(self.store.archive(number), self.twin.at(number))
             assert same_snapshot(self.memory.at(number), self.twin.at(number))
 
@@ -115,6 +130,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.memory.revisions() == self.twin.revisions()
         assert same_snapshot(self.memory.snapshot(), self.twin.snapshot())
         assert (self.memory.can_undo, self.memory.can_redo) == (self.twin.can_undo, self.twin.can_redo)
+        assert self.memory.oldest == self.twin.oldest
         assert {info.number: info.state for info in self.store.takes()} == self.states
 
 

@@ -31,6 +31,7 @@ class SessionInfo(_message.Message):
     POINTS_FIELD_NUMBER: _builtins.int
     BYTES_ON_DISK_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    OLDEST_REVISION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     title: _builtins.str
     created_secs: _builtins.float
@@ -41,6 +42,8 @@ class SessionInfo(_message.Message):
     bytes_on_disk: _builtins.int
     problem: _builtins.str
     """not empty: the folder cannot be opened, and why"""
+    oldest_revision: _builtins.int
+    """whose content is kept: 1 unless older ones were pruned"""
     def __init__(
         self,
         *,
@@ -52,10 +55,11 @@ class SessionInfo(_message.Message):
         points: _builtins.int = ...,
         bytes_on_disk: _builtins.int = ...,
         problem: _builtins.str = ...,
+        oldest_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_on_disk", b"bytes_on_disk", "created_secs", b"created_secs", "id", b"id", "modified_secs", b"modified_secs", "points", b"points", "problem", b"problem", "revisions", b"revisions", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_on_disk", b"bytes_on_disk", "created_secs", b"created_secs", "id", b"id", "modified_secs", b"modified_secs", "oldest_revision", b"oldest_revision", "points", b"points", "problem", b"problem", "revisions", b"revisions", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -323,6 +327,58 @@ class ForkSessionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ForkSessionResponse: _TypeAlias = ForkSessionResponse  # noqa: Y015
+
+@_typing.final
+class PruneSessionRequest(_message.Message):
+    """Forget, for good, the content of all revisions but the newest so many: they cannot be exported, forked or undone to any more.
+    The head stays as it is, and every revision keeps its number, cause and note. Takes and seeds that no kept revision rests on
+    lose their frames. The session may be in use; a client that resumes from a pruned revision gets everything anew.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    KEEP_REVISIONS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    keep_revisions: _builtins.int
+    """1 or more"""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        keep_revisions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "keep_revisions", b"keep_revisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneSessionRequest: _TypeAlias = PruneSessionRequest  # noqa: Y015
+
+@_typing.final
+class PruneSessionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    FREED_BYTES_FIELD_NUMBER: _builtins.int
+    freed_bytes: _builtins.int
+    """on the disk"""
+    @_builtins.property
+    def session(self) -> Global___SessionInfo: ...
+    def __init__(
+        self,
+        *,
+        session: Global___SessionInfo | None = ...,
+        freed_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["freed_bytes", b"freed_bytes", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PruneSessionResponse: _TypeAlias = PruneSessionResponse  # noqa: Y015
 
 @_typing.final
 class TrajectoryInfo(_message.Message):
