@@ -6,8 +6,7 @@ known by hash, so a chunk that changes and changes back costs nothing. When no m
 
 from collections.abc import Iterable, Sequence
 
-from spatia_bridge.codec.chunks import encode_packed
-from spatia_bridge.codec.compression import compress
+from spatia_bridge.codec.parts import PARTS, Part
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.limits import COARSE_POINTS, MAX_CREDIT_BYTES, PART_POINTS, REMOVED_BATCH, SLIVER_BYTES
@@ -40,7 +39,7 @@ class ChunkQueue:
     def __init__(self, head: Snapshot, held: Snapshot | None, compression: Compression, credit_bytes: int) -> None:
         self.snapshot = head
         self.credit_bytes = min(credit_bytes, MAX_CREDIT_BYTES)
-        self._compression = compression
+        self.compression = compression
         self._held = {index: chunk.packed_hash for index, chunk in held.chunks.items()} if held is not None else {}
         self._begun: dict[ChunkIndex, tuple[bytes, int]] = {}  # hash of the version begun, points sent
         self._removed: dict[ChunkIndex, None] = {}
@@ -66,7 +65,8 @@ class ChunkQueue:
         self.credit_bytes = min(self.credit_bytes + credit_bytes, MAX_CREDIT_BYTES)
 
     def next_body(self, now: float) -> ChunkBody | None:
-        """The next message's body, None while nothing is to be said or credit is short. Compresses at most 40 KiB."""
+        """The next message's body, None while nothing is to be said or credit is short. Compresses at most 40 KiB, and mostly
+        nothing: parts are kept for all clients."""
         if self._removed:
             return self._removals()
         index = self._backlog.first(now)
@@ -76,6 +76,18 @@ class ChunkQueue:
             return None
         self._synced = True
         return msg.Synced(self.snapshot.revision, digest_bytes(self.snapshot.packed_digest))
+
+    def fine_parts(self, limit_bytes: int) -> list[Part]:
+        """The parts that will follow the coarse ones, if nothing changes: to be encoded while those are sent."""
+        parts: list[Part] = []
+        for index, chunk in self.snapshot.chunks.items():
+            if index in self._backlog:
+                starts = range(COARSE_POINTS, len(chunk), PART_POINTS)
+                parts += [(chunk, first, min(PART_POINTS, len(chunk) - first)) for first in starts]
+                limit_bytes -= PACKED_BYTES * len(chunk)
+                if limit_bytes < 0:
+                    break
+        return parts
 
     @property
     def waiting(self) -> int:
@@ -118,14 +130,11 @@ class ChunkQueue:
         count = self._count(chunk, first)
         if count == 0:
             return None
-        raw = encode_packed(chunk)[first * PACKED_BYTES : (first + count) * PACKED_BYTES]
-        data = compress(self._compression.value, raw)
-        compression = self._compression
-        if len(data) >= len(raw):  # credit was counted in raw bytes
-            data, compression = raw, Compression.NONE
+        data, raw_size = PARTS.get((chunk, first, count), self.compression.value), count * PACKED_BYTES
+        compression = self.compression if len(data) < raw_size else Compression.NONE  # credit was counted in raw bytes
         self.credit_bytes -= len(data)
         self._sent(index, chunk, first + count)
-        return msg.ChunkPart(msg.ChunkIndex(*index), len(chunk), first, count, compression, len(raw), data, chunk.packed_hash)
+        return msg.ChunkPart(msg.ChunkIndex(*index), len(chunk), first, count, compression, raw_size, data, chunk.packed_hash)
 
     def _count(self, chunk: Chunk, first: int) -> int:
         """How many points the next part has: coarse or fine, within the credit, no slivers; 0 = wait for credit."""

@@ -88,9 +88,10 @@ class Chunk:
         """SHA-256 of the packed bytes: what clients hold, deltas."""
         return hashlib.sha256(self.packed()).digest()
 
-    def packed(self) -> bytes:
-        """The first 8 bytes of every record, row by row."""
-        return self.records.view(np.uint8).reshape(-1, RECORD.itemsize)[:, :PACKED_BYTES].tobytes()
+    def packed(self, first: int = 0, count: int | None = None) -> bytes:
+        """The first 8 bytes of every record, or of `count` from the first, row by row."""
+        rows = self.records[first : None if count is None else first + count].view(np.uint64)  # a copy by words is the fastest
+        return rows.reshape(-1, RECORD.itemsize // PACKED_BYTES)[:, 0].tobytes()
 
     def codes(self) -> npt.NDArray[np.uint32]:
         """Morton codes (N,) of the points' voxels, in record order."""

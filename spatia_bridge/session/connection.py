@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from spatia_bridge.codec.parts import PARTS
 from spatia_bridge.errors import LimitExceededError, SpatiaError
 from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.geometry.trajectory import Recorder, Trajectory
 from spatia_bridge.link import commands, outgoing
 from spatia_bridge.link import messages as msg
+from spatia_bridge.link.chunks import ChunkQueue
 from spatia_bridge.link.events import SessionEvent
 from spatia_bridge.link.link import Attachment, Link, State
 from spatia_bridge.link.resume import open_chunks
@@ -23,6 +25,7 @@ from spatia_bridge.session.host import SessionHost
 from spatia_bridge.session.session import GenerateSpec, Session
 
 MAX_WAITING_REQUESTS = 64
+PARTS_AT_ONCE = 32  # for a worker, so that others come in between
 MAX_WAITING_SEEDS = 2  # they hold their images
 _Recorded = tuple[Recorder, Similarity]  # what was recorded, in the scene of this alignment
 _Waiting = tuple[commands.Command, _Recorded | None]
@@ -177,6 +180,7 @@ class Connection:
         if not self._closed:
             self._worker = asyncio.create_task(self._work_off(session), name=f"requests of {session.id}")
             _keep(self._worker)
+            self._start(self._encode_ahead(opening.chunks))
 
     async def _work_off(self, session: Session) -> None:
         """Carry out queued requests in order until a None comes."""
@@ -275,6 +279,14 @@ class Connection:
             body = outgoing.error_message(domain_error(error))
         self._link.frame_ready(work.ticket, body)
         self._pump()
+
+    async def _encode_ahead(self, chunks: ChunkQueue) -> None:
+        """Compress beside the loop, which sends what is coarse meanwhile."""
+        parts = await self._host.workers.run(chunks.fine_parts, PARTS.limit_bytes // 2)
+        for first in range(0, len(parts), PARTS_AT_ONCE):
+            if self._closed or not chunks.waiting:
+                return
+            await self._host.workers.run(PARTS.encode, parts[first : first + PARTS_AT_ONCE], chunks.compression.value)
 
     async def _render(self, session: Session, work: commands.RenderProjection) -> None:
         body: msg.LiveProjection | None = None
