@@ -125,13 +125,13 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def process(target: Callable[..., None], *args: object) -> Any:
-    """A server process and what it says once it is up."""
+    """A server process: what it says once it is up, and a function that asks it something."""
     context = mp.get_context("spawn")
     here, there = context.Pipe()
     child = context.Process(target=target, args=(there, *args), daemon=True)
     child.start()
     try:
-        yield here.recv()
+        yield here.recv(), lambda question: (here.send(question), here.recv())[1]
     finally:
         with contextlib.suppress(OSError):
             here.send("end")
@@ -282,9 +282,9 @@ def measure(quick: bool) -> dict[str, Any]:
     coarse: list[float] = []
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        grpc_port, web_port, held, chunks = stack.enter_context(process(ours, folder))
-        viser_port = stack.enter_context(process(viser_server))
-        rerun_url = stack.enter_context(process(rerun_server))
+        (grpc_port, web_port, held, chunks), _ = stack.enter_context(process(ours, folder))
+        viser_port, _ = stack.enter_context(process(viser_server))
+        rerun_url, _ = stack.enter_context(process(rerun_server))
         assert held == count
         print(f"{count:,} points in {chunks:,} chunks")
         full = 0
@@ -317,7 +317,7 @@ def measure(quick: bool) -> dict[str, Any]:
             "viser": viser_port,
             "rerun": int(rerun_url.split(":")[2].split("/")[0]),
         }
-        relays = {name: stack.enter_context(process(relay_process, port)) for name, port in ports.items()}
+        relays = {name: stack.enter_context(process(relay_process, port))[0] for name, port in ports.items()}
         link = medians(
             {
                 "grpc": lambda: one(f"127.0.0.1:{relays['grpc']}"),

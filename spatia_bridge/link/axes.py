@@ -1,5 +1,6 @@
 """Geometry in a client's axes and units ↔ the server's: cameras, regions, motions, trajectories, the chunk space."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ def vector(value: msg.Vector3 | None, name: str) -> tuple[float, float, float]:
     """Raises InvalidInputError: absent or not finite."""
     if value is None:
         raise InvalidInputError(f"{name} is missing", "send x, y and z")
-    if not np.isfinite((value.x, value.y, value.z)).all():
+    if not (math.isfinite(value.x) and math.isfinite(value.y) and math.isfinite(value.z)):
         raise InvalidInputError(f"{name} is {[value.x, value.y, value.z]}", "send three finite numbers")
     return value.x, value.y, value.z
 
@@ -43,7 +44,7 @@ def world_camera(camera: msg.Camera | None, convention: Convention) -> geometry.
 
 def world_time(camera: msg.Camera) -> float:
     """The camera's time in seconds; raises InvalidInputError: not finite."""
-    if not np.isfinite(camera.time_secs):
+    if not math.isfinite(camera.time_secs):
         raise InvalidInputError(f"camera time is {camera.time_secs}", "send seconds on a monotonic clock")
     return camera.time_secs
 

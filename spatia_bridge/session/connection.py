@@ -25,6 +25,7 @@ from spatia_bridge.session.host import SessionHost
 from spatia_bridge.session.session import GenerateSpec, Session
 
 MAX_WAITING_REQUESTS = 64
+TURN_SECS = 0.004  # some dozen messages
 PARTS_AT_ONCE = 32  # for a worker, so that others come in between
 MAX_WAITING_SEEDS = 2  # they hold their images
 _Recorded = tuple[Recorder, Similarity]  # what was recorded, in the scene of this alignment
@@ -64,6 +65,7 @@ class Connection:
         self._something = asyncio.Event()
         self._finished = False
         self._closed = False
+        self._turn_began = self._clock()
 
     # -------------------------------------------------------------------------------------------------- for the shell
 
@@ -82,7 +84,13 @@ class Connection:
         self._pump()
 
     async def next_message(self) -> msg.ServerMessage | None:
-        """The next message to write; waits for one. None = the stream ends here."""
+        """The next message to write; waits for one. None = the stream ends here.
+
+        Every TURN_SECS the others on the loop get their turn, even if a shell never has to wait for its client.
+        """
+        if self._clock() - self._turn_began > TURN_SECS:
+            await asyncio.sleep(0)
+            self._turn_began = self._clock()
         while True:
             message = self._link.next_message(self._clock())
             if message is not None:
@@ -92,6 +100,7 @@ class Connection:
                 return None
             self._something.clear()
             await self._something.wait()
+            self._turn_began = self._clock()
 
     def end(self, error: SpatiaError) -> None:
         """The server ends the stream: the client gets this error and nothing after it."""
@@ -148,6 +157,13 @@ class Connection:
         else:
             self._enqueue(session, command)
 
+    def _generators(self) -> list[msg.GeneratorInfo]:
+        """What there is to choose from. Makes each, which may import much: to be run off the loop."""
+        return [
+            msg.GeneratorInfo(g.name, g.shape.width, g.shape.height, g.shape.new_frames, g.shape.preceding_frames, g.shape.fps)
+            for g in self._host.generators()
+        ]
+
     def _enqueue(self, session: Session, command: commands.Command) -> None:
         seeds = isinstance(command, commands.SeedViews)
         if self._requests.qsize() >= MAX_WAITING_REQUESTS or (seeds and self._seeds >= MAX_WAITING_SEEDS):
@@ -165,11 +181,8 @@ class Connection:
             return
         self._session = session
         self._unsubscribe = session.subscribe(self._on_event)  # before memory is read, so that nothing falls between
+        generators = tuple(await self._host.workers.run(self._generators))
         opening = await self._host.workers.run(open_chunks, session.memory, command)
-        generators = tuple(
-            msg.GeneratorInfo(g.name, g.shape.width, g.shape.height, g.shape.new_frames, g.shape.preceding_frames, g.shape.fps)
-            for g in self._host.generators()
-        )
         found = Attachment(
             session.id, opening, generators, tuple(session.open_takes()), session.jobs(), self._recording_of(session)
         )

@@ -1,0 +1,233 @@
+"""Live: how long a designer waits, and what the server's loop pays, with one client and with sixteen of which four never read.
+
+    python benchmarks/live.py [--quick]
+
+One server process with a hall of five million points; the clients are in this process, over WebSocket and gRPC in turns. Each
+flies: a pose at 60 Hz, a live projection of 256×144 at 10 Hz. `pose_to_projection_p95_ms` is from the sending of a pose to the
+arrival of the projection that shows it. The first client also edits (a ball of 20 cm is recoloured) every half second;
+`edit_to_chunk_p95_ms` is from the sending of the edit to the arrival of the first changed chunk at each client that reads.
+Clients that never read ask for everything with a vast credit and leave it in their sockets.
+
+`loop_cpu_max_ms` is the most CPU time of one callback on the server's loop (by its thread's own clock, so that other processes do
+not count), `loop_wall_p999_ms` the wall time beside it. `stuck_ratio`: p95 of the twelve clients that read, with the four that do
+not over without them. `server_growth_mb`: what the four cost in memory. All clients and the server share the machine's cores, so
+latencies with many clients are mostly those of waiting for a core. The last line is JSON.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.streaming import CREDIT_BYTES, SESSION, hall, process
+from spatia_bridge.app import build_host, serving
+from spatia_bridge.client import BridgeClient
+from spatia_bridge.client.mirror import PointMirror
+from spatia_bridge.client.transport import open_transport
+from spatia_bridge.geometry import se3
+from spatia_bridge.geometry.camera import Camera, Intrinsics
+from spatia_bridge.geometry.conventions import Engine
+from spatia_bridge.link import messages as msg
+from spatia_bridge.memory import Cause, Sphere
+from spatia_bridge.memory.merge import Update
+
+SIZE = (256, 144)
+POSE_HZ, LIVE_HZ, EDIT_SECS = 60.0, 10.0, 0.5
+READING, STUCK = 12, 4
+
+
+# ---------------------------------------------------------------------------------------------------------------- server
+
+
+def serve(pipe: Pipe, folder: str) -> None:
+    """Serve the hall; answer every "take" with what the loop paid since the last, and the memory held."""
+    cpu: list[float] = []
+    wall: list[float] = []
+    run = asyncio.Handle._run
+
+    def timed(handle: asyncio.Handle) -> None:
+        start_cpu, start = time.thread_time(), time.perf_counter()
+        run(handle)
+        cpu.append(time.thread_time() - start_cpu)
+        wall.append(time.perf_counter() - start)
+
+    async def main() -> None:
+        host = build_host(Path(folder))
+        session = await host.open(SESSION, create=True)
+        base, snapshot = session.memory.snapshot(), hall()
+        session.memory.commit(Update(dict(snapshot.chunks), voxel_size_m=snapshot.voxel_size_m), base, Cause.SEED)
+        asyncio.Handle._run = timed  # type: ignore[method-assign]
+        async with serving(host, "127.0.0.1:0", websocket="127.0.0.1:0") as ports:
+            pipe.send((ports.port, ports.websocket_port, snapshot.points))
+            while await asyncio.to_thread(pipe.recv) == "take":
+                taken_cpu, taken_wall = list(cpu), list(wall)
+                cpu.clear()
+                wall.clear()
+                pages = int(Path("/proc/self/statm").read_text().split()[1])
+                pipe.send((max(taken_cpu), float(np.quantile(taken_wall, 0.999)), len(taken_cpu), pages * 4096))
+
+    asyncio.run(main())
+
+
+# --------------------------------------------------------------------------------------------------------------- clients
+
+
+@dataclass
+class Times:
+    """Seconds, of one scenario."""
+
+    projections: list[float] = field(default_factory=list)
+    edits: list[float] = field(default_factory=list)
+
+    def p95_ms(self) -> tuple[float, float]:
+        return (1e3 * float(np.quantile(self.projections, 0.95)), 1e3 * float(np.quantile(self.edits, 0.95)))
+
+
+class Watch(PointMirror):
+    """Tells when a chunk comes after an edit."""
+
+    def __init__(self, on_chunk: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_chunk = on_chunk
+
+    def apply(self, body: object) -> None:
+        super().apply(body)
+        if isinstance(body, msg.ChunkPart):
+            self._on_chunk()
+
+
+class Editing:
+    """When the last edit was sent, for all clients."""
+
+    def __init__(self) -> None:
+        self.sent_at: float | None = None
+        self.number = 0
+
+
+def camera_at(fraction: float) -> Camera:
+    eye = np.array((-2.0 + 1.5 * np.sin(6.28 * fraction), -1.6, 0.6 + fraction))
+    return Camera(Intrinsics.from_vertical_fov(np.radians(60), *SIZE), se3.look_at(eye, eye + np.array((0.47, 0.06, 0.87))))
+
+
+async def fly(client: BridgeClient, number: int, end_at: float, times: Times) -> None:
+    """Poses at their rate; notes when the projection of each that is shown arrives."""
+    sent: dict[float, float] = {}
+
+    async def receive() -> None:
+        async for body in client.events():
+            if isinstance(body, msg.LiveProjection) and body.pose_time_secs in sent:
+                times.projections.append(time.perf_counter() - sent.pop(body.pose_time_secs))
+
+    receiving = asyncio.create_task(receive())
+    await client.live_view(True, SIZE, LIVE_HZ)
+    start, step = time.perf_counter(), 0
+    while (now := time.perf_counter()) < end_at:
+        moment = float(step)
+        sent[moment] = now
+        await client.pose(camera_at((number / READING + step / 600) % 1.0), moment)
+        step += 1
+        await asyncio.sleep(max(start + step / POSE_HZ - time.perf_counter(), 0))
+    await client.live_view(False)
+    receiving.cancel()
+
+
+async def edit(client: BridgeClient, end_at: float, editing: Editing) -> None:
+    """Recolour a ball on the floor now here, now there."""
+    step = 0
+    while time.perf_counter() + EDIT_SECS < end_at:
+        centre = np.array((-1.0 + 0.3 * (step % 10), 0.0, 3.0 + 0.4 * (step // 10 % 5)))
+        editing.number += 1
+        editing.sent_at = time.perf_counter()
+        await client.recolour(Sphere(centre, 0.1), ((37 * step) % 256, 80, 200))
+        step += 1
+        await asyncio.sleep(EDIT_SECS)
+
+
+async def scenario(addresses: list[str], reading: int, stuck: int, secs: float) -> Times:
+    """Some clients that read and fly, the first of which edits, and some that never read."""
+    times, editing = Times(), Editing()
+    async with contextlib.AsyncExitStack() as stack:
+        clients: list[BridgeClient] = []
+        for number in range(reading):
+            seen = [0]
+
+            def on_chunk(seen: list[int] = seen) -> None:
+                if editing.sent_at is not None and seen[0] != editing.number:
+                    seen[0] = editing.number
+                    times.edits.append(time.perf_counter() - editing.sent_at)
+
+            client = await BridgeClient.connect(
+                addresses[number % len(addresses)], SESSION, mirror=Watch(on_chunk), credit_bytes=CREDIT_BYTES
+            )
+            clients.append(await stack.enter_async_context(client))
+        for client in clients:
+            await client.synced()
+        for number in range(stuck):
+            transport = await open_transport(addresses[number % len(addresses)], None)
+            stack.push_async_callback(transport.close)
+            hello = msg.Hello(1, "stuck", Engine.OPENCV, SESSION, credit_bytes=1 << 40, push_frames=True)
+            await transport.write(msg.ClientMessage(1, hello))
+        editing.number, editing.sent_at = 1, None
+        end_at = time.perf_counter() + secs
+        flights = [fly(client, number, end_at, times) for number, client in enumerate(clients)]
+        await asyncio.gather(edit(clients[0], end_at, editing), *flights)
+    return times
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    secs = 6.0 if quick else 20.0
+    with tempfile.TemporaryDirectory() as folder, process(serve, folder) as ((port, web_port, points), ask):
+        addresses = [f"ws://127.0.0.1:{web_port}", f"127.0.0.1:{port}"]
+        print(f"{points:,} points; poses at {POSE_HZ:g} Hz, live projections of {SIZE[0]}×{SIZE[1]} at {LIVE_HZ:g} Hz")
+        found: dict[tuple[int, int], tuple[float, float]] = {}
+        loops: dict[tuple[int, int], tuple[float, float, int, int]] = {}
+        asyncio.run(scenario(addresses, 1, 0, 2.0))  # warms up
+        for reading, stuck in ((1, 0), (READING, 0), (READING, STUCK)):
+            ask("take")
+            times = asyncio.run(scenario(addresses, reading, stuck, secs))
+            found[reading, stuck], loops[reading, stuck] = times.p95_ms(), ask("take")
+            most, wall, callbacks, held = loops[reading, stuck]
+            print(
+                f"{reading:3} reading, {stuck} stuck: pose to projection p95 {found[reading, stuck][0]:6.1f} ms"
+                f" ({len(times.projections)}), edit to chunk p95 {found[reading, stuck][1]:6.1f} ms ({len(times.edits)});"
+                f" loop: CPU at most {1e3 * most:.1f} ms, wall p99.9 {1e3 * wall:.1f} ms of {callbacks:,}; {held / 1e6:.0f} MB"
+            )
+    alone, many, all_of_them = (1, 0), (READING, 0), (READING, STUCK)
+    return {
+        "pose_to_projection_p95_ms": round(found[alone][0], 1),
+        "edit_to_chunk_p95_ms": round(found[alone][1], 1),
+        "loop_cpu_max_ms": round(1e3 * max(loop[0] for loop in loops.values()), 1),
+        "loop_wall_p999_ms": round(1e3 * max(loop[1] for loop in loops.values()), 1),
+        "pose_to_projection_p95_ms_12": round(found[many][0], 1),
+        "edit_to_chunk_p95_ms_12": round(found[many][1], 1),
+        "pose_to_projection_p95_ms_12_and_4_stuck": round(found[all_of_them][0], 1),
+        "edit_to_chunk_p95_ms_12_and_4_stuck": round(found[all_of_them][1], 1),
+        "stuck_ratio": round(found[all_of_them][0] / found[many][0], 3),
+        "stuck_ratio_edits": round(found[all_of_them][1] / found[many][1], 3),
+        "server_growth_mb": round((loops[all_of_them][3] - loops[many][3]) / 1e6, 1),
+        "server_mb": round(loops[all_of_them][3] / 1e6),
+        "points": points,
+        "quick": quick,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="shorter runs")
+    print(json.dumps(measure(parser.parse_args().quick)))
+
+
+if __name__ == "__main__":
+    main()
