@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from spatia_bridge import __version__
-from spatia_bridge.app import Serving, build_host, default_data_dir, serving
+from spatia_bridge.app import Serving, build_host, default_data_dir, serving, tune_process
 from spatia_bridge.cli.main import TOKEN_VARIABLE
 from spatia_bridge.gateway.handshake import check_origin
 from spatia_bridge.session.host import SessionHost
@@ -31,6 +31,7 @@ async def _serve(args: argparse.Namespace, origins: list[str]) -> None:
             loop.add_signal_handler(number, stop.set)
     data = Path(args.data) if args.data else default_data_dir()
     sessions = build_host(data, args.generator, keep_revisions=args.keep_revisions)
+    tune_process()
     token = os.environ.get(TOKEN_VARIABLE, "")
     websocket = None if args.no_ws else _address(args.host, _websocket_port(args))
     address = _address(args.host, args.port)
