@@ -25,7 +25,7 @@ DEFAULT_CREDIT_BYTES = 4 << 20
 CREDIT_STEP_BYTES = 256 << 10  # of chunk data that may be applied before credit for it is given back
 MAX_EVENTS = 10_000  # that an `events` iterator nobody reads keeps; then the oldest go
 _Listener = tuple[deque[msg.ServerBody], asyncio.Event]  # what came and was not read yet; set when something came
-_CHUNK_BODIES = (msg.ChunkPart, msg.ChunksRemoved, msg.Synced)
+_CHUNK_BODIES = (msg.ChunkPart, msg.ChunkParts, msg.ChunksRemoved, msg.Synced)
 
 
 class BridgeClient(EditRequests):
@@ -113,6 +113,7 @@ class BridgeClient(EditRequests):
             tuple(compressions),
             credit_bytes,
             push_frames,
+            batch_chunks=True,
         )
         try:
             await client._send(msg.ClientMessage(1, hello))
@@ -370,8 +371,9 @@ class BridgeClient(EditRequests):
         body, request_id = message.body, message.request_id
         if isinstance(body, _CHUNK_BODIES):
             self.mirror.apply(body)
-            if isinstance(body, msg.ChunkPart) and self._auto_credit:
-                await self._give_credit(len(body.data))
+            if self._auto_credit:
+                parts = body.parts if isinstance(body, msg.ChunkParts) else (body,) if isinstance(body, msg.ChunkPart) else ()
+                await self._give_credit(sum(len(part.data) for part in parts))
             return
         answer = self._answers.get(request_id)
         if isinstance(body, msg.Done):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spatia_bridge.codec.compression import decompress
 from spatia_bridge.errors import CodecError, ProtocolError
-from spatia_bridge.link.messages import ChunkPart, ChunksRemoved, Compression, Resume, Space, Synced, Welcome
+from spatia_bridge.link.messages import ChunkPart, ChunkParts, ChunksRemoved, Compression, Resume, Space, Synced, Welcome
 from spatia_bridge.memory.chunk import ChunkIndex
 from spatia_bridge.memory.record import PACKED_BYTES
 from spatia_bridge.memory.snapshot import chunk_digest
@@ -62,6 +62,9 @@ class PointMirror:
             self._welcome(body)
         elif isinstance(body, Space):
             self.space = body
+        elif isinstance(body, ChunkParts):
+            for part in body.parts:
+                self.apply(part)
         elif isinstance(body, ChunkPart):
             self._part(body)
         elif isinstance(body, ChunksRemoved):

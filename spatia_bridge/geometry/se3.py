@@ -100,7 +100,7 @@ def rotation_from_quaternion(quaternion: npt.ArrayLike) -> Array:
     """
     q = np.asarray(quaternion, dtype=np.float64)
     numbers = q.tolist() if q.shape == (4,) else [0.0]
-    norm = math.hypot(*numbers)
+    norm = math.sqrt(sum(number * number for number in numbers))
     if not math.isfinite(norm) or norm < 1e-6:
         raise InvalidInputError("a rotation is not a quaternion of four finite numbers", "send x, y, z, w")
     x, y, z, w = (number / norm for number in numbers)

@@ -9,14 +9,22 @@ from collections.abc import Iterable, Sequence
 from spatia_bridge.codec.parts import PARTS, Part
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.link import messages as msg
-from spatia_bridge.link.limits import COARSE_POINTS, MAX_CREDIT_BYTES, PART_POINTS, REMOVED_BATCH, SLIVER_BYTES
+from spatia_bridge.link.limits import (
+    BATCH_BYTES,
+    BATCH_PARTS,
+    COARSE_POINTS,
+    MAX_CREDIT_BYTES,
+    PART_POINTS,
+    REMOVED_BATCH,
+    SLIVER_BYTES,
+)
 from spatia_bridge.link.messages import Compression
 from spatia_bridge.link.priority import Backlog
 from spatia_bridge.memory.chunk import Chunk, ChunkIndex
 from spatia_bridge.memory.record import PACKED_BYTES
 from spatia_bridge.memory.snapshot import Snapshot, changed_indexes
 
-ChunkBody = msg.ChunkPart | msg.ChunksRemoved | msg.Synced
+ChunkBody = msg.ChunkPart | msg.ChunkParts | msg.ChunksRemoved | msg.Synced
 
 
 def digest_bytes(digest: int) -> bytes:
@@ -32,14 +40,18 @@ class ChunkQueue:
         held: the snapshot that the client holds complete; None = nothing.
         compression: of the parts.
         credit_bytes: of `ChunkPart.data` that may be sent before `grant`.
+        batch: put many small parts into one message.
 
     Making one takes milliseconds per thousand chunks of difference: make it off the loop.
     """
 
-    def __init__(self, head: Snapshot, held: Snapshot | None, compression: Compression, credit_bytes: int) -> None:
+    def __init__(
+        self, head: Snapshot, held: Snapshot | None, compression: Compression, credit_bytes: int, batch: bool = False
+    ) -> None:
         self.snapshot = head
         self.credit_bytes = min(credit_bytes, MAX_CREDIT_BYTES)
         self.compression = compression
+        self._batch = batch
         self._held = {index: chunk.packed_hash for index, chunk in held.chunks.items()} if held is not None else {}
         self._begun: dict[ChunkIndex, tuple[bytes, int]] = {}  # hash of the version begun, points sent
         self._removed: dict[ChunkIndex, None] = {}
@@ -65,13 +77,13 @@ class ChunkQueue:
         self.credit_bytes = min(self.credit_bytes + credit_bytes, MAX_CREDIT_BYTES)
 
     def next_body(self, now: float) -> ChunkBody | None:
-        """The next message's body, None while nothing is to be said or credit is short. Compresses at most 40 KiB, and mostly
+        """The next message's body, None while nothing is to be said or credit is short. Compresses at most 80 KiB, and mostly
         nothing: parts are kept for all clients."""
         if self._removed:
             return self._removals()
         index = self._backlog.first(now)
         if index is not None:
-            return self._part(index)
+            return self._parts(index, now) if self._batch else self._part(index)
         if self._synced:
             return None
         self._synced = True
@@ -122,7 +134,21 @@ class ChunkQueue:
             self._begun.pop(index, None)
         return msg.ChunksRemoved(tuple(msg.ChunkIndex(*index) for index in batch))
 
-    def _part(self, index: ChunkIndex) -> msg.ChunkPart | None:
+    def _parts(self, index: ChunkIndex | None, now: float) -> msg.ChunkPart | msg.ChunkParts | None:
+        """The part that is due, and those after it that fit into the same message."""
+        parts: list[msg.ChunkPart] = []
+        room = BATCH_BYTES
+        while index is not None and len(parts) < BATCH_PARTS:
+            part = self._part(index, room)
+            if part is None:
+                break
+            parts.append(part)
+            room -= len(part.data)
+            index = self._backlog.first(now)
+        return msg.ChunkParts(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
+
+    def _part(self, index: ChunkIndex, room: int = BATCH_BYTES) -> msg.ChunkPart | None:
+        """The chunk's next part, None where credit is short or its data takes more than `room` bytes."""
         chunk = self.snapshot.chunks[index]
         version, first = self._begun.get(index, (b"", 0))
         if version != chunk.packed_hash:
@@ -131,6 +157,8 @@ class ChunkQueue:
         if count == 0:
             return None
         data, raw_size = PARTS.get((chunk, first, count), self.compression.value), count * PACKED_BYTES
+        if len(data) > room:
+            return None
         compression = self.compression if len(data) < raw_size else Compression.NONE  # credit was counted in raw bytes
         self.credit_bytes -= len(data)
         self._sent(index, chunk, first + count)

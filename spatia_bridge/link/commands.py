@@ -23,6 +23,7 @@ class Attach:
     resume: Resume | None
     compression: Compression
     credit_bytes: int
+    batch_chunks: bool = False
 
 
 @dataclass(frozen=True, eq=False)

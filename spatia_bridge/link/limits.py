@@ -22,6 +22,8 @@ REMOVED_BATCH = 512
 
 COARSE_POINTS = 512  # of a chunk's first part
 PART_POINTS = 5120  # of any other: 40 KiB, so that a message stays below 48 KiB
+BATCH_BYTES = 40 << 10  # of the data of parts that go in one message
+BATCH_PARTS = 64
 SLIVER_BYTES = 1024  # less credit than this is saved up, unless the part is that small
 MAX_CREDIT_BYTES = 1 << 40
 RESORT_SECS = 0.2  # a moving camera puts the backlog in a new order at most so often

@@ -149,7 +149,15 @@ class Link:
         self._convention = hello.engine.convention
         self.pictures = outgoing.Pictures(self._convention, msg.Compression.ZSTD in hello.compressions)
         compression = choose_compression(hello.compressions)
-        return commands.Attach(message.request_id, hello.session, hello.create, hello.resume, compression, hello.credit_bytes)
+        return commands.Attach(
+            message.request_id,
+            hello.session,
+            hello.create,
+            hello.resume,
+            compression,
+            hello.credit_bytes,
+            hello.batch_chunks,
+        )
 
     def _handle_own(self, request_id: int, body: msg.Credit | msg.LiveView | msg.Ping) -> None:
         if isinstance(body, msg.Ping):

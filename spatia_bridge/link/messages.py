@@ -166,6 +166,7 @@ class Hello:
     compressions: tuple[Compression | None, ...] = ()
     credit_bytes: int = 0
     push_frames: bool = False
+    batch_chunks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,6 +412,11 @@ class ChunkPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkParts:
+    parts: tuple[ChunkPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChunksRemoved:
     indexes: tuple[ChunkIndex, ...] = ()
 
@@ -510,6 +516,7 @@ ServerBody = (
     | Revision
     | Space
     | ChunkPart
+    | ChunkParts
     | ChunksRemoved
     | Synced
     | Progress

@@ -6,7 +6,7 @@ import pytest
 from spatia_bridge.codec.compression import decompress
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.chunks import ChunkQueue, digest_bytes
-from spatia_bridge.link.limits import COARSE_POINTS, PART_POINTS, REMOVED_BATCH, RESORT_SECS
+from spatia_bridge.link.limits import BATCH_BYTES, COARSE_POINTS, PART_POINTS, REMOVED_BATCH, RESORT_SECS
 from spatia_bridge.link.messages import Compression
 from spatia_bridge.link.priority import Backlog, spheres_in_view
 from spatia_bridge.memory import ChunkIndex, Memory
@@ -297,3 +297,13 @@ def test_a_part_is_never_larger_than_its_points():
     queue = ChunkQueue(memory.snapshot(), None, Compression.GZIP, PLENTY)
     while not isinstance(body := queue.next_body(0.0), msg.Synced):
         assert len(body.data) <= body.raw_size
+
+
+def test_batches_hold_the_same_parts_in_the_same_order_and_stay_small():
+    memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 700, x) for x in range(30)), chunk(B, 9000))
+    one = [m.body for m in pull(opened(memory)) if isinstance(m.body, msg.ChunkPart)]
+    found = [m.body for m in pull(opened(memory, hello(batch_chunks=True))) if isinstance(m.body, msg.ChunkPart | msg.ChunkParts)]
+    batches = [body.parts if isinstance(body, msg.ChunkParts) else (body,) for body in found]
+    assert [part for parts in batches for part in parts] == one
+    assert len(batches) < len(one) / 2
+    assert all(sum(len(part.data) for part in parts) <= BATCH_BYTES for parts in batches)

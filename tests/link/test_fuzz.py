@@ -1,6 +1,7 @@
 """Any client, any driver, any order: nothing is raised out of the link, every answer is documented, every bound holds."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,6 +69,7 @@ class Walk:
     def hello(self) -> msg.Hello:
         credit = self.rng.choice([0, 5000, 1 << 30])
         hello = msg.Hello(1, "fuzz", self.engine, "s", True, "t", credit_bytes=credit, push_frames=self.rng.random() < 0.5)
+        hello = replace(hello, batch_chunks=self.rng.random() < 0.5)
         return made_strange(self.rng, hello) if self.rng.random() < 0.2 else hello
 
     def pull(self) -> None:
@@ -84,6 +86,11 @@ class Walk:
             assert body.code in CODES or body.job, body
             assert body.message and (body.remedy or body.job)
             assert not body.fatal or self.link.state is State.CLOSED
+        elif isinstance(body, msg.ChunkParts):
+            assert 1 < len(body.parts) <= limits.BATCH_PARTS
+            assert sum(len(part.data) for part in body.parts) <= limits.BATCH_BYTES
+            for part in body.parts:
+                self.judge(part)
         elif isinstance(body, msg.ChunkPart):
             self.credit -= len(body.data)
             assert self.credit >= 0

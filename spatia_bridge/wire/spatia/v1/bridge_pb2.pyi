@@ -697,6 +697,7 @@ class Hello(_message.Message):
     COMPRESSIONS_FIELD_NUMBER: _builtins.int
     CREDIT_BYTES_FIELD_NUMBER: _builtins.int
     PUSH_FRAMES_FIELD_NUMBER: _builtins.int
+    BATCH_CHUNKS_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1"""
     client_name: _builtins.str
@@ -709,6 +710,8 @@ class Hello(_message.Message):
     """of ChunkPart.data that may be on its way before I grant more; 0 = send no chunks"""
     push_frames: _builtins.bool
     """send take frames as they are done (otherwise: fetch_frames)"""
+    batch_chunks: _builtins.bool
+    """I read chunk_parts too: many small parts in one message"""
     @_builtins.property
     def resume(self) -> Global___Resume:
         """absent: I hold nothing"""
@@ -730,10 +733,11 @@ class Hello(_message.Message):
         compressions: _abc.Iterable[Global___Compression.ValueType] | None = ...,
         credit_bytes: _builtins.int = ...,
         push_frames: _builtins.bool = ...,
+        batch_chunks: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resume", b"resume"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_name", b"client_name", "compressions", b"compressions", "create", b"create", "credit_bytes", b"credit_bytes", "engine", b"engine", "protocol_version", b"protocol_version", "push_frames", b"push_frames", "resume", b"resume", "session", b"session", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_chunks", b"batch_chunks", "client_name", b"client_name", "compressions", b"compressions", "create", b"create", "credit_bytes", b"credit_bytes", "engine", b"engine", "protocol_version", b"protocol_version", "push_frames", b"push_frames", "resume", b"resume", "session", b"session", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1357,6 +1361,7 @@ class ServerMessage(_message.Message):
     RECORDING_FIELD_NUMBER: _builtins.int
     PONG_FIELD_NUMBER: _builtins.int
     FRAGMENT_FIELD_NUMBER: _builtins.int
+    CHUNK_PARTS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.int
     """of the request that this answers, else 0"""
     @_builtins.property
@@ -1389,6 +1394,8 @@ class ServerMessage(_message.Message):
     def pong(self) -> Global___Pong: ...
     @_builtins.property
     def fragment(self) -> Global___Fragment: ...
+    @_builtins.property
+    def chunk_parts(self) -> Global___ChunkParts: ...
     def __init__(
         self,
         *,
@@ -1408,12 +1415,13 @@ class ServerMessage(_message.Message):
         recording: Global___Recording | None = ...,
         pong: Global___Pong | None = ...,
         fragment: Global___Fragment | None = ...,
+        chunk_parts: Global___ChunkParts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "chunk_part", b"chunk_part", "chunks_removed", b"chunks_removed", "done", b"done", "error", b"error", "fragment", b"fragment", "live_projection", b"live_projection", "pong", b"pong", "progress", b"progress", "recording", b"recording", "revision", b"revision", "space", b"space", "synced", b"synced", "take", b"take", "take_frame", b"take_frame", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "chunk_part", b"chunk_part", "chunk_parts", b"chunk_parts", "chunks_removed", b"chunks_removed", "done", b"done", "error", b"error", "fragment", b"fragment", "live_projection", b"live_projection", "pong", b"pong", "progress", b"progress", "recording", b"recording", "revision", b"revision", "space", b"space", "synced", b"synced", "take", b"take", "take_frame", b"take_frame", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "chunk_part", b"chunk_part", "chunks_removed", b"chunks_removed", "done", b"done", "error", b"error", "fragment", b"fragment", "live_projection", b"live_projection", "pong", b"pong", "progress", b"progress", "recording", b"recording", "request_id", b"request_id", "revision", b"revision", "space", b"space", "synced", b"synced", "take", b"take", "take_frame", b"take_frame", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "chunk_part", b"chunk_part", "chunk_parts", b"chunk_parts", "chunks_removed", b"chunks_removed", "done", b"done", "error", b"error", "fragment", b"fragment", "live_projection", b"live_projection", "pong", b"pong", "progress", b"progress", "recording", b"recording", "request_id", b"request_id", "revision", b"revision", "space", b"space", "synced", b"synced", "take", b"take", "take_frame", b"take_frame", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "done", "error", "revision", "space", "chunk_part", "chunks_removed", "synced", "progress", "take", "take_frame", "live_projection", "recording", "pong", "fragment"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "done", "error", "revision", "space", "chunk_part", "chunks_removed", "synced", "progress", "take", "take_frame", "live_projection", "recording", "pong", "fragment", "chunk_parts"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -1776,6 +1784,28 @@ class ChunkPart(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChunkPart: _TypeAlias = ChunkPart  # noqa: Y015
+
+@_typing.final
+class ChunkParts(_message.Message):
+    """As if each came in a message of its own, in this order. Only to clients that said batch_chunks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChunkPart]: ...
+    def __init__(
+        self,
+        *,
+        parts: _abc.Iterable[Global___ChunkPart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChunkParts: _TypeAlias = ChunkParts  # noqa: Y015
 
 @_typing.final
 class ChunksRemoved(_message.Message):
