@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from spatia_bridge.codec.parts import PARTS
-from spatia_bridge.errors import LimitExceededError, SpatiaError
+from spatia_bridge.errors import LimitExceededError, ProtocolError, SpatiaError
 from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.geometry.trajectory import Recorder, Trajectory
 from spatia_bridge.link import commands, outgoing
@@ -41,6 +41,7 @@ class Connection:
         host: whose sessions the client may open.
         token: if not empty, the client must show it.
         max_message_bytes: what the transport takes.
+        hello_secs: how long the client may take to say hello, from the first `next_message` on.
         clock: seconds, monotonic.
     """
 
@@ -50,6 +51,7 @@ class Connection:
         *,
         token: str = "",
         max_message_bytes: int = 64 << 20,
+        hello_secs: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
@@ -66,6 +68,8 @@ class Connection:
         self._finished = False
         self._closed = False
         self._turn_began = self._clock()
+        self._hello_secs = hello_secs
+        self._patience: asyncio.TimerHandle | None = None  # runs until the hello
 
     # -------------------------------------------------------------------------------------------------- for the shell
 
@@ -88,6 +92,8 @@ class Connection:
 
         Every TURN_SECS the others on the loop get their turn, even if a shell never has to wait for its client.
         """
+        if self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(self._hello_secs, self._give_up)
         if self._clock() - self._turn_began > TURN_SECS:
             await asyncio.sleep(0)
             self._turn_began = self._clock()
@@ -107,6 +113,10 @@ class Connection:
         self._link.fail(0, error, fatal=True)
         self._pump()
 
+    def _give_up(self) -> None:
+        if self._link.state is State.NEW:
+            self.end(ProtocolError(f"no hello came within {self._hello_secs:g} s", "say hello as soon as you are connected"))
+
     async def finish(self) -> None:
         """The client will send no more: carry out what it asked for; then `next_message` comes to its end."""
         self._requests.put_nowait(None)
@@ -121,8 +131,9 @@ class Connection:
             return
         self._closed = True
         self._unsubscribe()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._patience):
+            if timer is not None:
+                timer.cancel()
         if self._session is not None and self._session.recording_by is self:
             self._session.recorder.stop()  # what was recorded stays
         while not self._requests.empty():
