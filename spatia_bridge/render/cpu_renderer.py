@@ -20,6 +20,7 @@ from spatia_bridge.render.renderer import ProjectionVideo
 
 PIXEL_ROW_WORK = 100  # clearing a row of pixels, in points
 MIN_BAND_ROWS = 16
+EVEN_BANDS = 2  # a worker: cheap to cut, and no core waits long for a slower one
 SCRATCH_KEPT = 2
 
 
@@ -30,10 +31,16 @@ def _workers() -> ThreadPoolExecutor:
 
 
 def _for_all(work: Callable[[tuple[int, int]], None], bands: list[tuple[int, int]]) -> None:
-    """Do all bands at once, the first in this thread: the others then wake on cores of their own. Returns when all are done."""
-    others = [_workers().submit(work, band) for band in bands[1:]]
+    """Do all bands, each thread the next one when it is free, this thread too: others then wake on cores of their own."""
+    waiting = iter(bands)  # next() of an iterator over a list is atomic
+
+    def work_off() -> None:
+        for band in waiting:
+            work(band)
+
+    others = [_workers().submit(work_off) for _ in range(min(_worker_count(), len(bands)) - 1)]
     try:
-        work(bands[0])
+        work_off()
     finally:
         wait(others)
     for other in others:
@@ -125,17 +132,17 @@ def _bands(seen: Selection, batch: slice, height: int) -> list[tuple[int, int]]:
     tops, bottoms = seen.bounds_px[batch, 1], seen.bounds_px[batch, 3]
     a_row = seen.takes[batch] / np.maximum(bottoms - tops, 1)
     change = np.bincount(tops, a_row, height + 1) - np.bincount(bottoms, a_row, height + 1)
-    return _cut(np.cumsum(change[:height]) + PIXEL_ROW_WORK)
+    return _cut(np.cumsum(change[:height]) + PIXEL_ROW_WORK, 1)
 
 
 def _even_bands(height: int) -> list[tuple[int, int]]:
-    return _cut(np.ones(height))
+    return _cut(np.ones(height), EVEN_BANDS)
 
 
-def _cut(work: npt.NDArray[np.float64]) -> list[tuple[int, int]]:
-    """One band a worker, with about the same work, given the work of every row."""
+def _cut(work: npt.NDArray[np.float64], a_worker: int) -> list[tuple[int, int]]:
+    """So many bands a worker, with about the same work, given the work of every row."""
     height, done = len(work), np.cumsum(work)
-    count = max(1, min(_worker_count(), height // MIN_BAND_ROWS))
+    count = max(1, min(_worker_count() * a_worker, height // MIN_BAND_ROWS))
     inner = np.searchsorted(done, done[-1] * np.arange(1, count) / count)
     edges = [0, *(int(edge) for edge in inner), height]
     return [(low, high) for low, high in pairwise(edges) if low < high]

@@ -287,20 +287,19 @@ def _matrices(table: ChunkTable, rows: Integers, camera: Camera) -> npt.NDArray[
     return matrices.reshape(-1, 12).astype(np.float32)
 
 
-_CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
-
-
 def _bounds_px(centre: Floats, half: Floats, radius_px: Floats, camera: Camera) -> npt.NDArray[np.int32]:
     """int32 (S, 4): left, top, right, bottom; the whole image where a box crosses the near plane."""
     k = camera.intrinsics
-    corners = centre[:, None] + (half[:, None] * _CORNERS) @ camera.camera_from_world[:3, :3].T
-    depth = corners[..., 2]
-    crossing = depth.min(axis=1) <= NEAR_M
-    depth = np.maximum(depth, NEAR_M)
-    margin = (radius_px + MARGIN_PX)[:, None]
-    size = np.array([k.width, k.height])
-    pixels = corners[..., :2] / depth[..., None] * (k.fx, k.fy) + (k.cx, k.cy)
-    low = np.clip(pixels.min(axis=1) - margin, 0, size)
-    high = np.clip(pixels.max(axis=1) + margin, 0, size)
-    low[crossing], high[crossing] = 0, size
-    return np.concatenate([np.floor(low), np.ceil(high)], axis=1).astype(np.int32)
+    corners = centre.T[:, None]  # (3, 8, S) in the end: long rows, which NumPy likes
+    for side, axis in zip(half.T, camera.camera_from_world[:3, :3].T, strict=True):
+        step = axis[:, None, None] * side
+        corners = np.concatenate([corners - step, corners + step], axis=1)
+    crossing = corners[2].min(axis=0) <= NEAR_M
+    depth = np.maximum(corners[2], NEAR_M)
+    margin = radius_px + MARGIN_PX
+    bounds = np.empty((4, len(half)))
+    for i, (f, c, size) in enumerate(((k.fx, k.cx, k.width), (k.fy, k.cy, k.height))):
+        pixels = corners[i] / depth * f + c
+        bounds[i] = np.where(crossing, 0, np.clip(np.floor(pixels.min(axis=0) - margin), 0, size))
+        bounds[i + 2] = np.where(crossing, size, np.clip(np.ceil(pixels.max(axis=0) + margin), 0, size))
+    return np.ascontiguousarray(bounds.T, np.int32)

@@ -426,7 +426,11 @@ def gather_band(homes: Words, low: int, high: int, width: int, rotation: Floats,
         for near in range(target - WINDOW_PX, target + WINDOW_PX + 1):
             k = near % ROWS
             _cross(padded, target, v[k], w[k], ny[k], uv[k], vv[k], row_w, row_uv, row_vv)
-            _look(n, k * padded, u[k], nx[k], nz[k], uu[k], row_w, row_uv, row_vv, best, winner)
+            if abs(near - target) < WINDOW_PX:
+                _look(n, k * padded, u[k], nx[k], nz[k], uu[k], row_w, row_uv, row_vv, best, winner)
+                continue
+            p, q, r, o = u[k][1:], nx[k][1:], nz[k][1:], uu[k][1:]
+            _look_less(n, k * padded + 1, p, q, r, o, row_w[1:], row_uv[1:], row_vv[1:], best, winner)
         _show(n, target, u.ravel(), v.ravel(), w.ravel(), nx.ravel(), ny.ravel(), words.ravel(), best, winner, seen)
 
 
@@ -502,33 +506,41 @@ def _cross(
         row_vv[i] = vv[i] * dv * dv
 
 
-@compiled
-def _look(
-    n: int,
-    first: int,
-    u: Floats,
-    wu: Floats,
-    bias: Floats,
-    uu: Floats,
-    row_w: Floats,
-    row_uv: Floats,
-    row_vv: Floats,
-    best: Floats,
-    winner: Integers,
-) -> None:
-    """Of the ROWS homes of one row around each of n pixels those nearer than `best`: their keys, and `first` + where they are."""
-    start = np.int32(first)
-    for i in range(n):
-        centre = np.float32(np.int32(i)) + HALF
-        key, at, number = best[i], winner[i], np.int32(i) + start
-        for j in range(ROWS):
-            du = centre - u[i + j]
-            rim = (uu[i + j] * du + row_uv[i + j]) * du + row_vv[i + j]
-            here = (row_w[i + j] + wu[i + j] * du) - bias[i + j] * rim
-            here = here if rim <= ONE else EMPTY
-            at = number + np.int32(j) if here > key else at
-            key = here if here > key else key
-        best[i], winner[i] = key, at
+def _looker(across: int) -> Callable[..., None]:
+    def look(
+        n: int,
+        first: int,
+        u: Floats,
+        wu: Floats,
+        bias: Floats,
+        uu: Floats,
+        row_w: Floats,
+        row_uv: Floats,
+        row_vv: Floats,
+        best: Floats,
+        winner: Integers,
+    ) -> None:
+        """Of `across` homes of one row around each of n pixels those nearer than `best`: their keys, `first` + where they are.
+
+        The arrays of homes begin across // 2 to the left of the first pixel.
+        """
+        start = np.int32(first)
+        for i in range(n):
+            centre = np.float32(np.int32(i)) + HALF
+            key, at, number = best[i], winner[i], np.int32(i) + start
+            for j in range(across):
+                du = centre - u[i + j]
+                rim = (uu[i + j] * du + row_uv[i + j]) * du + row_vv[i + j]
+                here = (row_w[i + j] + wu[i + j] * du) - bias[i + j] * rim
+                here = here if rim <= ONE else EMPTY
+                at = number + np.int32(j) if here > key else at
+                key = here if here > key else key
+            best[i], winner[i] = key, at
+
+    return compiled(look)
+
+
+_look, _look_less = _looker(ROWS), _looker(ROWS - 2)
 
 
 @compiled
@@ -570,20 +582,40 @@ def resolve_band(
     """Close gaps and unpack what is seen into those rows of the images that the canvas's rows low … high - 1 hold."""
     height, width = coverage.shape
     seen, down, sources = cells.view(np.float32), 4 * (width + 2 * WINDOW_PX), np.empty(width, np.int32)
+    keys_here, inverse_depths, words = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.uint32)
     for row in range(max(low - WINDOW_PX, 0), min(high - WINDOW_PX, height)):
         first = (row + WINDOW_PX) * (width + 2 * WINDOW_PX) + WINDOW_PX
         keys = seen[4 * first - down :]
         _close(width, step, keys[down:], keys, keys[2 * down :], keys[down - 4 :], keys[down + 4 :], down, sources)
         for column in range(width):
             at = 4 * (first + column) + sources[column]
-            covered = seen[at] > EMPTY
-            word = cells[at + 2] if covered else np.uint32(0)
-            colour[row, column, 0] = word & 255
-            colour[row, column, 1] = (word >> 8) & 255
-            colour[row, column, 2] = (word >> 16) & 255
-            confidence[row, column] = word >> 24
-            coverage[row, column] = covered
-            depth_m[row, column] = ONE / seen[at + 1] if covered else ZERO
+            keys_here[column], inverse_depths[column], words[column] = seen[at], seen[at + 1], cells[at + 2]
+        _write(width, keys_here, inverse_depths, words, colour[row].ravel(), depth_m[row], coverage[row], confidence[row])
+
+
+@compiled
+def _write(
+    n: int,
+    keys: Floats,
+    inverse_depths: Floats,
+    words: Words,
+    colour: npt.NDArray[np.uint8],
+    depth_m: Floats,
+    coverage: npt.NDArray[np.bool_],
+    confidence: npt.NDArray[np.uint8],
+) -> None:
+    """A row of the images; colour is flat."""
+    for i in range(n):
+        covered, depth = keys[i] > EMPTY, ONE / inverse_depths[i]
+        words[i] = words[i] if covered else np.uint32(0)
+        depth_m[i] = depth if covered else ZERO
+        coverage[i] = covered
+        confidence[i] = np.uint8(words[i] >> np.uint32(24))
+    for i in range(n):
+        word = words[i]
+        colour[3 * i] = np.uint8(word & np.uint32(255))
+        colour[3 * i + 1] = np.uint8((word >> np.uint32(8)) & np.uint32(255))
+        colour[3 * i + 2] = np.uint8((word >> np.uint32(16)) & np.uint32(255))
 
 
 @compiled

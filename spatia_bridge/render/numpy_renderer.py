@@ -148,6 +148,8 @@ class _Homes:
         s = _shapes(self.records[at], u, v, w, dx, dy, self.radius[at] / np.float32(RADIUS_STEPS), selection, lens)
         for step in range(-WINDOW_PX, WINDOW_PX + 1):  # in the order in which pixels look: rows from above, then from the left
             for aside in range(-WINDOW_PX, WINDOW_PX + 1):
+                if abs(step) == abs(aside) == WINDOW_PX:
+                    continue
                 to_row, to_column = row - step, column - aside
                 within = (to_row >= 0) & (to_row < height) & (to_column >= 0) & (to_column < width)
                 of = np.flatnonzero(within)

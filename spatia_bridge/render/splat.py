@@ -29,9 +29,11 @@ the pixel that their point is in, by the key
 
     home = w / (1 + RIM_BIAS · e² / max(fx, fy)),    e to the pixel's centre in pixels,
 
-and only who lives there is drawn: every pixel looks at the homes in the window of ± WINDOW_PX around it (visibility first,
-then reconstruction). Wider splats are drawn at once. A home keeps the position in POSITION_STEPS and the radius in RADIUS_STEPS a
-pixel. This goes in batches of chunks, near to far, of BATCH_POINTS_PER_PIXEL: what a batch shows hides homes of later ones, and
+and only who lives there is drawn: every pixel looks at the homes in the window of ± WINDOW_PX around it, less its corners
+(visibility first, then reconstruction). Wider splats are drawn at once. A home keeps the position in POSITION_STEPS and the
+radius in RADIUS_STEPS a pixel.
+
+This goes in batches of chunks, near to far, of BATCH_POINTS_PER_PIXEL: what a batch shows hides homes of later ones, and
 whole chunks. Batches with less than GATHER_POINTS_PER_PIXEL such splats draw all of them as if they were wide.
 
 A splat that lost its home to a neighbour on the same surface can leave a gap, and so can noise in the points. Last, therefore, a
