@@ -2,7 +2,7 @@
 
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import zstandard
 
@@ -27,13 +27,30 @@ class _PerThread(threading.local):
 _local = _PerThread()
 
 
-def compress_zstd(raw: bytes, level: int = ZSTD_LEVEL) -> bytes:
+def compress_zstd(raw: bytes | memoryview, level: int = ZSTD_LEVEL) -> bytes:
     """One zstd frame that states its content size and carries a checksum."""
+    return _compressor(level).compress(raw)
+
+
+def compress_zstd_blocks(raw: memoryview, cuts: Sequence[int], level: int) -> bytes:
+    """One zstd frame, as `compress_zstd`'s, in which a block ends at each cut: bytes of another kind get a table of their own."""
+    if not cuts:
+        return compress_zstd(raw, level)
+    compressor = _compressor(level).compressobj(size=len(raw))
+    pieces, start = [], 0
+    for cut in cuts:
+        pieces += [compressor.compress(raw[start:cut]), compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)]
+        start = cut
+    pieces += [compressor.compress(raw[start:]), compressor.flush()]
+    return b"".join(pieces)
+
+
+def _compressor(level: int) -> zstandard.ZstdCompressor:
     compressor = _local.compressors.get(level)
     if compressor is None:
         compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
         _local.compressors[level] = compressor
-    return compressor.compress(raw)
+    return compressor
 
 
 def _decompress_zstd(data: bytes, raw_size: int) -> bytes:

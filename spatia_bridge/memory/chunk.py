@@ -68,15 +68,17 @@ class Chunk:
             records = records[order[morton.stratified_order(codes[order])]]
         self.records = np.ascontiguousarray(records)
         self.records.flags.writeable = False
-        self.address: int = self.records.view(
-            np.uint8
-        ).ctypes.data  # of the records in this process, for kernels that read in place
 
     def __len__(self) -> int:
         return len(self.records)
 
     def __repr__(self) -> str:
         return f"Chunk({tuple(self.index)}, {len(self)} points)"
+
+    @cached_property
+    def address(self) -> int:
+        """Of the records in this process, for kernels that read in place."""
+        return int(self.records.ctypes.data)
 
     @cached_property
     def record_hash(self) -> bytes:

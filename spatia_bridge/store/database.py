@@ -4,7 +4,7 @@
     revisions  number → cause, note, digest, voxel size, ids of locks and tombstones, … (one sealed value)
     places     every chunk index that ever held a chunk
     chunk_at   (place, revision) → the blob that the place holds from that revision on; NULL = no chunk
-    blobs      record hash → `codec.chunks.encode_records`; equal chunks share one, wherever and whenever they are
+    blobs      record hash → `codec.compact.encode_compact`; equal chunks share one, wherever and whenever they are
     regions    hash → box or sphere
     clips      number → kind, state, what made it; frames  (clip, number) → camera and the hashes of the frame's files
     settings   key → value

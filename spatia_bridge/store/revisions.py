@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from spatia_bridge.codec.chunks import decode_records, encode_records
+from spatia_bridge.codec.compact import decode_compact, encode_compact
 from spatia_bridge.errors import ConflictError, NotFoundError
 from spatia_bridge.memory.chunk import Chunk, ChunkIndex
 from spatia_bridge.memory.history import DEFAULT_VOXEL_SIZE_M, Cause, Revision, pruned_error
@@ -121,7 +121,7 @@ class RevisionLog:
         by_hash = {chunk.record_hash: chunk for chunk in chunks}
         with self._database.reading():
             known = {h for h in by_hash if self._database.row("SELECT 1 FROM blobs WHERE hash = ?", (h,))}
-        return [(h, encode_records(chunk)) for h, chunk in by_hash.items() if h not in known]
+        return [(h, encode_compact(chunk)) for h, chunk in by_hash.items() if h not in known]
 
     def _region_id(self, connection: sqlite3.Connection, region: Region) -> int:
         known = self._region_ids.get(region)
@@ -201,7 +201,7 @@ class RevisionLog:
             if found is None:
                 raise damaged(f"{what} has lost its blob")
             with parsed(what):
-                chunk = decode_records(index, found[0], expect_hash=digest)
+                chunk = decode_compact(index, found[0], expect_hash=digest)
             self._chunks[index, digest] = chunk
         return chunk
 

@@ -4,7 +4,9 @@
 
     chunk_records.bin     16 bytes a point, canonical order
     chunk_packed.bin      8 bytes a point
-    chunk_disk.bin        `encode_records`; the raw bytes are frozen, the compressed ones may differ with another zstd
+    chunk_compact.bin     `encode_compact`; the raw bytes are frozen, the compressed ones may differ with another zstd
+    chunk_compact_parts.bin   the same in parts
+    chunk_disk.bin        version 1 of the lossless form, as old sessions have it on the disk: only read, made by nothing any more
     depth_plane.bin, u16_plane.bin, mask_plane.bin, depth_png16.png, colour.png
     chunk_hashes.json     the chunk's index and two hashes, and a snapshot's two digests
 
@@ -16,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spatia_bridge.codec.chunks import encode_packed, encode_records
+from spatia_bridge.codec.chunks import encode_packed
+from spatia_bridge.codec.compact import IN_PARTS, encode_compact
 from spatia_bridge.codec.images import encode_depth, encode_depth_png16, encode_mask, encode_png, encode_u16
 from spatia_bridge.memory import RECORD, Chunk, ChunkIndex, Snapshot
 
@@ -68,7 +71,8 @@ def golden_files() -> dict[str, bytes]:
     return {
         "chunk_records.bin": chunk.records.tobytes(),
         "chunk_packed.bin": encode_packed(chunk),
-        "chunk_disk.bin": encode_records(chunk),
+        "chunk_compact.bin": encode_compact(chunk),
+        "chunk_compact_parts.bin": encode_compact(chunk, IN_PARTS),
         "depth_plane.bin": encode_depth(depth),
         "u16_plane.bin": encode_u16(ids),
         "mask_plane.bin": encode_mask(ids % 3 == 0),

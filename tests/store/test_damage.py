@@ -2,13 +2,16 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
 
+from spatia_bridge.codec.compact import decode_compact
 from spatia_bridge.errors import StoreError, VersionMismatchError
-from spatia_bridge.memory import LockRegion, Sphere
+from spatia_bridge.memory import ChunkIndex, LockRegion, Sphere
 from spatia_bridge.store import SessionLibrary, durable
+from tests.codec.version1 import encode_planes
 from tests.store.scenes import commit, same_snapshot, same_take, take
 
 
@@ -158,3 +161,22 @@ def test_a_folder_without_rights_is_refused_with_a_remedy(scene, monkeypatch):
     monkeypatch.setattr(durable.os, "open", refuse)
     with pytest.raises(StoreError, match="right to write"):
         library.open("s")
+
+
+def test_chunks_that_version_1_wrote_are_read(scene):
+    """An old session, with its blobs in the old form, has the same content, and goes on in the new form beside it."""
+    library, snapshots = scene
+    with closing(sqlite3.connect(library.root / "s" / "session.db")) as connection, connection:
+        for number, data in connection.execute("SELECT id, data FROM blobs").fetchall():
+            chunk = decode_compact(ChunkIndex(0, 0, 0, 0), data)
+            connection.execute("UPDATE blobs SET data = ? WHERE id = ?", (encode_planes(chunk), number))
+    with library.open("s") as store:
+        memory = store.open_memory()
+        for number, snapshot in enumerate(snapshots):
+            assert same_snapshot(memory.at(number), snapshot)
+        commit(memory, 3)
+        now = memory.snapshot()
+    with library.open("s") as store:
+        assert same_snapshot(store.open_memory().snapshot(), now)
+    with closing(sqlite3.connect(library.root / "s" / "session.db")) as connection:
+        assert {data[4] for (data,) in connection.execute("SELECT data FROM blobs")} == {1, 2}
