@@ -1,0 +1,190 @@
+extends Node
+## Lets a test outside drive the example project: length-prefixed msgpack requests come over a loopback socket, one at a time;
+## each is a method of this script.
+
+var _peer := StreamPeerTCP.new()
+var _busy: bool = false
+var _example: Node3D
+var _frames: Dictionary = {} # take → numbers that came
+var _events: Array[String] = []
+
+
+func _ready() -> void:
+	_peer.big_endian = true
+	_peer.connect_to_host("127.0.0.1", int(OS.get_cmdline_user_args()[0]))
+
+
+func _process(_delta: float) -> void:
+	_peer.poll()
+	match _peer.get_status():
+		StreamPeerTCP.STATUS_CONNECTED:
+			if not _busy and _peer.get_available_bytes() >= 4:
+				_busy = true
+				await _serve()
+				_busy = false
+		StreamPeerTCP.STATUS_NONE, StreamPeerTCP.STATUS_ERROR:
+			get_tree().quit(0)
+
+
+func _serve() -> void:
+	var size := _peer.get_u32()
+	var got: Array = _peer.get_data(size)
+	var request: Dictionary = SpatiaMsgpack.decode(got[1])["value"]
+	var value: Variant = await callv("do_" + str(request["do"]), request.get("args", []))
+	var answer := SpatiaMsgpack.encode(value)
+	_peer.put_u32(answer.size())
+	_peer.put_data(answer)
+
+
+# ------------------------------------------------------------------------------------------------------------ the engine
+
+
+func do_hello() -> Dictionary:
+	return {"version": Engine.get_version_info()["string"], "driver": RenderingServer.get_current_rendering_driver_name()}
+
+
+func do_decode(bytes: PackedByteArray) -> Dictionary:
+	return SpatiaMsgpack.decode(bytes)
+
+
+func do_encode_again(bytes: PackedByteArray) -> PackedByteArray:
+	return SpatiaMsgpack.encode(SpatiaMsgpack.decode(bytes)["value"])
+
+
+func do_split_and_join(bytes: PackedByteArray) -> Dictionary:
+	var sizes := []
+	var joined := {}
+	var fragments := SpatiaFragments.new()
+	for packet in fragments.split(bytes):
+		sizes.append(packet.size())
+		if packet != bytes:
+			joined = fragments.join(SpatiaMsgpack.decode(packet)["value"]["fragment"])
+	return {"sizes": sizes, "bytes": joined.get("bytes", bytes)}
+
+
+func do_quit() -> bool:
+	get_tree().quit.call_deferred(0)
+	return true
+
+
+# ----------------------------------------------------------------------------------------------------------- the example
+
+
+func do_open(url: String, session: String, options: Dictionary) -> bool:
+	if _example != null:
+		_example.queue_free()
+		await _example.tree_exited
+	_frames.clear()
+	_events.clear()
+	_example = load("res://example/example.tscn").instantiate()
+	var bridge: SpatiaBridge = _example.get_node("SpatiaBridge")
+	bridge.url = url
+	bridge.session = session
+	for option: String in options:
+		bridge.set(option, options[option])
+	bridge.connected.connect(func(_w: Dictionary, resumed: bool) -> void: _events.append("resumed" if resumed else "anew"))
+	bridge.disconnected.connect(func(_reason: String) -> void: _events.append("gone"))
+	bridge.refused.connect(func(error: Dictionary) -> void: _events.append("refused " + error.get("code", "")))
+	bridge.error_reported.connect(func(error: Dictionary) -> void: _events.append("error " + error.get("message", "")))
+	bridge.frame_received.connect(_on_frame)
+	add_child(_example)
+	return true
+
+
+func do_state() -> Dictionary:
+	await get_tree().process_frame
+	var bridge: SpatiaBridge = _example.bridge
+	return {
+		"connected": bridge.is_connected_to_server(),
+		"waiting_bytes": bridge.waiting_bytes(),
+		"revision": bridge.revision,
+		"synced": bridge.mirror.synced_revision if bridge.mirror.clean else -1,
+		"digest": bridge.mirror.digest(),
+		"points": bridge.mirror.points(),
+		"chunks": bridge.mirror.chunks(),
+		"shown": [_example.memory.shown_points().x, _example.memory.shown_points().y],
+		"up_to_date": _example.memory.is_up_to_date(),
+		"takes": bridge.takes.values(),
+		"jobs": bridge.jobs.values(),
+		"frames": _frames,
+		"events": _events,
+		"recording": bridge.recording,
+		"fps": Engine.get_frames_per_second(),
+	}
+
+
+func do_request(body: Dictionary) -> Dictionary:
+	return await _example.bridge.request(body).finished
+
+
+func do_greybox(on: bool) -> bool:
+	_example.greybox.visible = on
+	return true
+
+
+func do_overlay(on: bool) -> bool:
+	_example.get_node("Screen").visible = on
+	_example.get_node("Status").visible = on
+	return true
+
+
+func do_memory(settings: Dictionary) -> bool:
+	for setting: String in settings:
+		_example.memory.set(setting, settings[setting])
+	return true
+
+
+func do_anchor(position: Array, turn_degrees: Array, scale: float) -> bool:
+	var turn := Vector3(deg_to_rad(turn_degrees[0]), deg_to_rad(turn_degrees[1]), deg_to_rad(turn_degrees[2]))
+	_example.memory.transform = Transform3D(Basis.from_euler(turn).scaled(Vector3.ONE * scale), _vector(position))
+	return true
+
+
+## Puts the camera somewhere and says what the rig would tell of it.
+func do_camera(position: Array, turn_degrees: Array, settings: Dictionary) -> Dictionary:
+	var camera: Camera3D = _example.camera
+	camera.position = _vector(position)
+	camera.rotation_degrees = _vector(turn_degrees)
+	for setting: String in settings:
+		camera.set(setting, settings[setting])
+	await get_tree().process_frame
+	var rig: SpatiaCameraRig = _example.rig
+	return SpatiaCameraRig.camera_message(rig.relative_pose(camera), SpatiaIntrinsics.of(camera, rig.shown_size(camera)), 0.0)
+
+
+func do_screenshot(path: String) -> bool:
+	for i in 3:
+		await RenderingServer.frame_post_draw
+	return get_viewport().get_texture().get_image().save_png(path) == OK
+
+
+## Seeds from where the camera is, or from placements ([position, degrees] each).
+func do_seed(size: Array, placements: Array) -> Dictionary:
+	var where: Array[Transform3D] = []
+	for each: Array in placements:
+		var turn := Vector3(deg_to_rad(each[1][0]), deg_to_rad(each[1][1]), deg_to_rad(each[1][2]))
+		where.append(Transform3D(Basis.from_euler(turn), _vector(each[0])))
+	if where.is_empty():
+		where.append(_example.camera.get_camera_transform())
+	var views := await SpatiaCapture.views(_example.bridge, _example.camera, where, Vector2i(size[0], size[1]))
+	return await _example.bridge.seed_views(views).finished
+
+
+## What SpatiaCapture sees from the camera: the depth as float32 bytes, the colour as PNG bytes.
+func do_look(size: Array) -> Dictionary:
+	var seen := await SpatiaCapture.look(_example.camera, _example.camera.get_camera_transform(), Vector2i(size[0], size[1]))
+	return {
+		"depth": seen["depth"].to_byte_array(),
+		"colour": seen["colour"].save_png_to_buffer(),
+		"camera": SpatiaCapture.view_message(seen, _example.memory.global_transform)["camera"],
+	}
+
+
+func _on_frame(take: int, number: int, _image: Image, _camera: Dictionary) -> void:
+	if not _frames.has(take):
+		_frames[take] = []
+	_frames[take].append(number)
+
+
+func _vector(numbers: Array) -> Vector3:
+	return Vector3(numbers[0], numbers[1], numbers[2])
