@@ -1,13 +1,16 @@
 """The composition root: which library, renderer, generators and server make up a running spatia-bridge. Nothing else chooses."""
 
+import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from spatia_bridge.errors import MissingDependencyError, NotFoundError
+from spatia_bridge.gateway import GatewayServer
 from spatia_bridge.generation.base import Generator
 from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.render.renderer import Renderer
@@ -81,17 +84,35 @@ def build_host(
     return SessionHost(SessionLibrary(data), stages, known, default_generator, keep_revisions=keep_revisions)
 
 
-@contextlib.asynccontextmanager
-async def serving(host: SessionHost, address: str, token: str = "") -> AsyncIterator[BridgeServer]:
-    """A server that listens on `address` within the block; afterwards its clients are told, and the host is closed.
+@dataclass(frozen=True)
+class Serving:
+    """Where the servers listen; no websocket_port = none was asked for."""
 
+    port: int
+    websocket_port: int | None
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    host: SessionHost, address: str, token: str = "", *, websocket: str | None = None, allowed_origins: Collection[str] = ()
+) -> AsyncIterator[Serving]:
+    """Servers that listen within the block; afterwards their clients are told, and the host is closed.
+
+    Args:
+        address: `host:port` for gRPC; port 0 picks a free one.
+        token: if not empty, clients must show it.
+        websocket: `host:port` for WebSocket; None = no such server.
+        allowed_origins: of pages, besides those of this machine, that may connect over WebSocket.
     Raises:
-        UnavailableError: the address cannot be had.
+        UnavailableError: an address cannot be had.
     """
     server = BridgeServer(host, address, token=token)
+    gateway = GatewayServer(host, websocket, token=token, allowed_origins=allowed_origins) if websocket else None
     try:
         await server.start()
-        yield server
+        if gateway is not None:
+            await gateway.start()
+        yield Serving(server.port, gateway.port if gateway is not None else None)
     finally:
-        await server.stop()
+        await asyncio.gather(server.stop(), gateway.stop() if gateway is not None else asyncio.sleep(0))
         await host.close()

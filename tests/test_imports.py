@@ -5,7 +5,21 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "diffusers", "open3d", "grpc", "google.protobuf", "numba", "cv2", "av", "numpy", "rich", "zstandard", "msgpack"}
+HEAVY = {
+    "torch",
+    "diffusers",
+    "open3d",
+    "grpc",
+    "google.protobuf",
+    "numba",
+    "cv2",
+    "av",
+    "numpy",
+    "rich",
+    "zstandard",
+    "msgpack",
+    "websockets",
+}
 
 
 def loaded_after(code: str) -> set[str]:

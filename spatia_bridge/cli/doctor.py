@@ -19,7 +19,7 @@ from spatia_bridge.perception.depth import ENTRY_POINT_GROUP, find_depth_estimat
 
 MIN_FREE_GB = 2.0
 MIN_CORES = 2
-CORE = ("numpy", "numba", "grpc", "google.protobuf", "msgpack", "zstandard", "cv2", "av", "rich", "open3d")
+CORE = ("numpy", "numba", "grpc", "google.protobuf", "msgpack", "websockets", "zstandard", "cv2", "av", "rich", "open3d")
 OPTIONAL = {
     "torch": "learned models; pip install 'spatia-bridge[models]'",
     "diffusers": "learned models; pip install 'spatia-bridge[models]'",

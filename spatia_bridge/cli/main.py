@@ -49,6 +49,18 @@ def _add_serve(commands: "Commands") -> None:
     serve = commands.add_parser("serve", help="serve sessions to engines and clients until Ctrl-C")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     serve.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"default: {DEFAULT_PORT}; 0 picks a free one")
+    websocket = serve.add_mutually_exclusive_group()
+    websocket.add_argument(
+        "--ws-port", type=_port, metavar="N", help="for WebSocket (default: the one after --port); 0 picks a free one"
+    )
+    websocket.add_argument("--no-ws", action="store_true", help="no WebSocket, gRPC only")
+    serve.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="let pages from there connect over WebSocket too; repeatable (always let in: pages from this machine)",
+    )
     serve.add_argument("--data", metavar="DIR", help=_DATA_HELP)
     serve.add_argument("--generator", default="reproject", metavar="NAME", help="for clients that name none (default: reproject)")
     serve.add_argument(

@@ -11,41 +11,57 @@ import sys
 from pathlib import Path
 
 from spatia_bridge import __version__
-from spatia_bridge.app import build_host, default_data_dir, serving
+from spatia_bridge.app import Serving, build_host, default_data_dir, serving
 from spatia_bridge.cli.main import TOKEN_VARIABLE
+from spatia_bridge.gateway.handshake import check_origin
 from spatia_bridge.session.host import SessionHost
 
 
 def run(args: argparse.Namespace) -> None:
     """Serve until SIGINT or SIGTERM."""
-    data = Path(args.data) if args.data else default_data_dir()
-    asyncio.run(_serve(args.host, args.port, data, args.generator, args.json, args.keep_revisions))
+    origins = [check_origin(text) for text in args.allow_origin]
+    asyncio.run(_serve(args, origins))
 
 
-async def _serve(host: str, port: int, data: Path, generator: str, as_json: bool, keep_revisions: int) -> None:
+async def _serve(args: argparse.Namespace, origins: list[str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # not on Windows; there Ctrl-C interrupts the loop
             loop.add_signal_handler(number, stop.set)
-    sessions = build_host(data, generator, keep_revisions=keep_revisions)
+    data = Path(args.data) if args.data else default_data_dir()
+    sessions = build_host(data, args.generator, keep_revisions=args.keep_revisions)
     token = os.environ.get(TOKEN_VARIABLE, "")
-    async with serving(sessions, _address(host, port), token) as server:
-        await _announce(sessions, _address(host, server.port), data, bool(token), as_json)
-        if not token and not _loopback(host):
-            print(f"warning: anyone who reaches {host} can use this server; set ${TOKEN_VARIABLE}", file=sys.stderr)
+    websocket = None if args.no_ws else _address(args.host, _websocket_port(args))
+    address = _address(args.host, args.port)
+    async with serving(sessions, address, token, websocket=websocket, allowed_origins=origins) as servers:
+        await _announce(sessions, args.host, servers, data, bool(token), args.json)
+        if not token and not _loopback(args.host):
+            print(f"warning: anyone who reaches {args.host} can use this server; set ${TOKEN_VARIABLE}", file=sys.stderr)
         await stop.wait()
         print("stopping: clients are told, what runs is cancelled, memory is safe", file=sys.stderr)
 
 
-async def _announce(sessions: SessionHost, address: str, data: Path, token: bool, as_json: bool) -> None:
+def _websocket_port(args: argparse.Namespace) -> int:
+    """Unless told otherwise the one after the gRPC port, and any free one beside any free one."""
+    if args.ws_port is not None:
+        port: int = args.ws_port
+        return port
+    return args.port + 1 if 0 < args.port < 65535 else 0
+
+
+async def _announce(sessions: SessionHost, host: str, servers: Serving, data: Path, token: bool, as_json: bool) -> None:
     found = await sessions.list()
     generators = sessions.generators()
+    address = _address(host, servers.port)
+    websocket = None if servers.websocket_port is None else f"ws://{_address(host, servers.websocket_port)}"
     if as_json:
-        line = {"version": __version__, "address": address, "data": str(data), "sessions": len(found), "token": token}
-        print(json.dumps({**line, "generators": [each.name for each in generators]}), flush=True)
+        line = {"version": __version__, "address": address, "websocket": websocket, "data": str(data), "sessions": len(found)}
+        print(json.dumps({**line, "token": token, "generators": [each.name for each in generators]}), flush=True)
         return
     print(f"spatia-bridge {__version__} listens on {address} (gRPC, {'with a token' if token else 'no token'}, no TLS)")
+    if websocket is not None:
+        print(f"  websocket   {websocket} (for engines and browsers)")
     print(f"  sessions    {data} ({len(found)} there)")
     for each in generators:
         shape = each.shape

@@ -4,15 +4,14 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 import grpc
 
 from spatia_bridge.client import views
 from spatia_bridge.client.editing import EditRequests
-from spatia_bridge.client.faults import from_message, from_rpc
+from spatia_bridge.client.faults import from_message
 from spatia_bridge.client.mirror import PointMirror
-from spatia_bridge.client.sessions import open_channel
+from spatia_bridge.client.transport import BrokenLinkError, Transport, open_transport
 from spatia_bridge.errors import CancelledError, ProtocolError, SpatiaError, UnavailableError
 from spatia_bridge.frames import RgbdFrame
 from spatia_bridge.geometry.camera import Camera
@@ -21,19 +20,17 @@ from spatia_bridge.geometry.trajectory import Trajectory
 from spatia_bridge.link import axes
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.events import Stage
-from spatia_bridge.wire.rpc import BRIDGE, methods
 
 DEFAULT_CREDIT_BYTES = 4 << 20
 CREDIT_STEP_BYTES = 256 << 10  # of chunk data that may be applied before credit for it is given back
 MAX_EVENTS = 10_000  # that an `events` iterator nobody reads keeps; then the oldest go
-_EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
 _Listener = tuple[deque[msg.ServerBody], asyncio.Event]  # what came and was not read yet; set when something came
-_BROKEN = (grpc.aio.AioRpcError, asyncio.InvalidStateError)  # what gRPC raises for a write to a stream that has ended
 _CHUNK_BODIES = (msg.ChunkPart, msg.ChunksRemoved, msg.Synced)
 
 
 class BridgeClient(EditRequests):
-    """One live link. Geometry goes in and out in the server's frame (OpenCV axes, metres); on the wire it is the engine's.
+    """One live link, over gRPC or, at a `ws://` address, over WebSocket. Geometry goes in and out in the server's frame (OpenCV
+    axes, metres); on the wire it is the engine's.
 
         async with await BridgeClient.connect("127.0.0.1:50051", "level-1") as client:
             await client.seed([frame])
@@ -51,9 +48,9 @@ class BridgeClient(EditRequests):
     """
 
     def __init__(
-        self, channel: grpc.aio.Channel, engine: Engine, mirror: PointMirror, auto_credit: bool, credit_bytes: int = 0
+        self, transport: Transport, engine: Engine, mirror: PointMirror, auto_credit: bool, credit_bytes: int = 0
     ) -> None:
-        self._channel = channel
+        self._transport = transport
         self._convention = engine.convention
         self._auto_credit = auto_credit
         self._credit_step_bytes = min(credit_bytes // 8, CREDIT_STEP_BYTES)
@@ -72,11 +69,7 @@ class BridgeClient(EditRequests):
         self._listeners: list[_Listener] = []
         self._changed = asyncio.Condition()
         self._requests = 1
-        self._sending = asyncio.Lock()
         self._ended: SpatiaError | None = None
-        method = methods(BRIDGE)["Connect"]
-        self._parse, self._serialise = method.parse_response, method.serialise
-        self._stream: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(method.path, bytes, bytes)(None)
         self._reader: asyncio.Task[None] | None = None
 
     @classmethod
@@ -100,13 +93,15 @@ class BridgeClient(EditRequests):
         """Open the stream, say hello, return once welcome.
 
         Args:
+            address: `host:port` for gRPC, `ws://host:port` for WebSocket.
+            credentials: for gRPC with TLS.
             mirror: of an earlier link to the same session: only what changed since comes.
             auto_credit: give credit back as chunk parts are applied; otherwise call `grant`.
         Raises:
             UnavailableError: no server there; any domain error: the server refuses.
         """
         mirror = mirror or PointMirror()
-        client = cls(open_channel(address, credentials), engine, mirror, auto_credit, credit_bytes)
+        client = cls(await open_transport(address, credentials), engine, mirror, auto_credit, credit_bytes)
         hello = msg.Hello(
             protocol_version,
             name,
@@ -293,8 +288,7 @@ class BridgeClient(EditRequests):
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait([self._reader])
-        self._stream.cancel()
-        await self._channel.close(None)
+        await self._transport.close()
         await self._end(UnavailableError("the link was closed", "connect again"))
 
     async def __aenter__(self) -> "BridgeClient":
@@ -320,15 +314,9 @@ class BridgeClient(EditRequests):
         if self._ended is not None:
             raise self._gone()
         try:
-            await self._write(message)
-        except _BROKEN as error:
+            await self._transport.write(message)
+        except BrokenLinkError as error:
             raise await self._why() from error
-
-    async def _write(self, message: msg.ClientMessage) -> None:
-        """Raises one of _BROKEN when the stream has ended."""
-        data = self._serialise(message)
-        async with self._sending:  # gRPC takes one write at a time
-            await self._stream.write(data)
 
     async def _why(self) -> SpatiaError:
         """What ended the stream: its last message if that is still to be read, else its status."""
@@ -342,7 +330,7 @@ class BridgeClient(EditRequests):
         return UnavailableError("the stream ended", "connect again")
 
     async def _read_welcome(self) -> None:
-        message = await self._next()
+        message = await self._transport.read()
         if message is None:
             raise UnavailableError("the server ended the stream before its welcome", "check the server's log")
         if isinstance(message.body, msg.Error):
@@ -355,20 +343,10 @@ class BridgeClient(EditRequests):
         self.takes.update({take.number: take for take in message.body.takes})
         self.mirror.apply(message.body)
 
-    async def _next(self) -> msg.ServerMessage | None:
-        try:
-            data: Any = await self._stream.read()
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc(error) from error
-        if data is _EOF:
-            return None
-        message: msg.ServerMessage = self._parse(data)
-        return message
-
     async def _read(self) -> None:
         ended: SpatiaError = UnavailableError("the server ended the stream", "connect again and resume")
         try:
-            while (message := await self._next()) is not None:
+            while (message := await self._transport.read()) is not None:
                 await self._take(message)
                 async with self._changed:
                     self._changed.notify_all()
@@ -416,8 +394,8 @@ class BridgeClient(EditRequests):
         self._owed_bytes += credit_bytes
         if self._owed_bytes >= self._credit_step_bytes:
             owed, self._owed_bytes = self._owed_bytes, 0
-            with contextlib.suppress(*_BROKEN):  # reading on tells why
-                await self._write(msg.ClientMessage(0, msg.Credit(owed)))
+            with contextlib.suppress(BrokenLinkError):  # reading on tells why
+                await self._transport.write(msg.ClientMessage(0, msg.Credit(owed)))
 
     def _note(self, body: msg.ServerBody | None) -> None:
         """Keep the newest news and pass it on."""

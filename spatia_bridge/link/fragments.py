@@ -19,31 +19,48 @@ class Reassembler:
         self._limit_bytes = limit_bytes
         self._id = 0
         self._parts = 0
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._next = 0
+        self._data = bytearray()
+        self._broken: int | None = None  # the id of a message that failed: its rest is dropped without another error
+
+    @property
+    def pending_bytes(self) -> int:
+        """What is held of a message whose end is still to come."""
+        return len(self._data)
 
     def add(self, fragment: Fragment) -> bytes | None:
         """The serialised message once its last fragment is in, else None.
 
         Raises:
             InvalidInputError: a fragment out of order.
-            LimitExceededError: the message grows too large. After an error the message begun is forgotten.
+            LimitExceededError: the message grows too large. After an error the message begun is forgotten, and what still comes
+                of it is dropped in silence: one error a message.
         """
         if fragment.part == 0:
-            self._id, self._parts, self._pieces, self._size = fragment.id, fragment.parts, [], 0
-        expected = (self._id, len(self._pieces), self._parts)
-        if (fragment.id, fragment.part, fragment.parts) != expected or fragment.part >= fragment.parts:
-            self._pieces, self._parts = [], 0
+            self._begin(fragment.id, fragment.parts)
+            self._broken = None
+        elif fragment.id == self._broken:
+            return None
+        if (fragment.id, fragment.part, fragment.parts) != (self._id, self._next, self._parts) or self._next >= self._parts:
+            self._fail(fragment.id)
             raise InvalidInputError(
                 f"fragment {fragment.part} of {fragment.parts} of message {fragment.id} is out of order",
                 "send fragments in order",
             )
-        self._pieces.append(fragment.data)
-        self._size += len(fragment.data)
-        if self._size > self._limit_bytes:
-            self._pieces, self._parts = [], 0
+        if len(self._data) + len(fragment.data) > self._limit_bytes:
+            self._fail(fragment.id)
             raise LimitExceededError(f"a fragmented message exceeds {self._limit_bytes} bytes", "send smaller images")
-        if len(self._pieces) < self._parts:
+        self._data += fragment.data
+        self._next += 1
+        if self._next < self._parts:
             return None
-        data, self._pieces, self._parts = b"".join(self._pieces), [], 0
+        data = bytes(self._data)
+        self._begin(0, 0)
         return data
+
+    def _begin(self, id: int, parts: int) -> None:
+        self._id, self._parts, self._next, self._data = id, parts, 0, bytearray()
+
+    def _fail(self, id: int) -> None:
+        self._begin(0, 0)
+        self._broken = id

@@ -118,6 +118,11 @@ class Connection:
         self._requests.put_nowait(None)
         self._something.set()
 
+    @property
+    def ended(self) -> bool:
+        """Nothing that the client still sends has an effect."""
+        return self._closed or self._link.state is State.CLOSED
+
     # ----------------------------------------------------------------------------------------------------- commands
 
     async def _begin(self, command: commands.Command) -> None:

@@ -1,1 +1,1 @@
-"""The wire: generated protobuf code and the one converter between it and the link's messages. protobuf stays in here."""
+"""The wire: generated protobuf code, and the link's messages to and from protobuf and msgpack by its descriptors. protobuf stays in here."""

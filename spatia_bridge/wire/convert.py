@@ -23,11 +23,12 @@ _FILES = (bridge_pb2.DESCRIPTOR, sessions_pb2.DESCRIPTOR)
 
 @dataclass(frozen=True)
 class EnumPlan:
-    """One enum: Python members ↔ numbers; None ↔ 0. Names on the wire carry the proto's prefix, members do not."""
+    """One enum: Python members ↔ numbers; None ↔ 0. `texts` are the proto's names, whose prefix the members do not have."""
 
     name: str
     numbers: dict[Enum | None, int]
     members: dict[int, Enum | None]
+    texts: dict[int, str]
 
     def number(self, member: Enum | None) -> int:
         return self.numbers[member]
@@ -83,7 +84,8 @@ def _enum_plan(enum: EnumDescriptor) -> EnumPlan:
     for value in enum.values:
         if value.number:
             members[value.number] = python[value.name.removeprefix(prefix)]
-    return EnumPlan(enum.name, {member: number for number, member in members.items()}, members)
+    texts = {value.number: value.name for value in enum.values}
+    return EnumPlan(enum.name, {member: number for number, member in members.items()}, members, texts)
 
 
 def _is_union(oneof: OneofDescriptor) -> bool:
@@ -92,7 +94,8 @@ def _is_union(oneof: OneofDescriptor) -> bool:
 
 
 @cache
-def _plan(descriptor: Descriptor) -> MessagePlan:
+def plan_for(descriptor: Descriptor) -> MessagePlan:
+    """The plan of a message type."""
     fields: list[FieldPlan] = []
     unions = [oneof for oneof in descriptor.oneofs if _is_union(oneof)]
     for field in descriptor.fields:
@@ -117,7 +120,7 @@ def plan_of(dataclass: type) -> MessagePlan:
     Raises:
         LookupError: not a message.
     """
-    return _plan(_descriptors()[dataclass])
+    return plan_for(_descriptors()[dataclass])
 
 
 def _is_map(field: FieldDescriptor) -> bool:
@@ -168,7 +171,7 @@ def from_proto(proto: Message) -> Any:
     Raises:
         InvalidInputError: an enum value that this version does not know.
     """
-    plan = _plan(proto.DESCRIPTOR)
+    plan = plan_for(proto.DESCRIPTOR)
     return plan.dataclass(**{field.name: _from_field(proto, field) for field in plan.fields})
 
 

@@ -57,9 +57,9 @@ async def test_a_session_that_is_not_there(address):
         await BridgeClient.connect(address, "../up")
 
 
-async def test_no_server():
+async def test_no_server(transport):
     with pytest.raises(UnavailableError):
-        await BridgeClient.connect("127.0.0.1:1", "s")
+        await BridgeClient.connect(f"{transport[1]}127.0.0.1:1", "s")
 
 
 @pytest.mark.parametrize("engine", list(Engine))

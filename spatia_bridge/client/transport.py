@@ -1,0 +1,75 @@
+"""How messages get to a server and back: a stream of gRPC, or a WebSocket. The client above knows neither."""
+
+import asyncio
+from typing import Any, Protocol
+
+import grpc
+
+from spatia_bridge.client.faults import from_rpc
+from spatia_bridge.client.sessions import open_channel
+from spatia_bridge.link.messages import ClientMessage, ServerMessage
+from spatia_bridge.wire.rpc import BRIDGE, methods
+
+_EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # the stubs lack it
+
+
+class BrokenLinkError(Exception):
+    """A write to a link that has ended; reading on tells why."""
+
+
+class Transport(Protocol):
+    """One open link. `write` may be called while another `write` or a `read` waits."""
+
+    async def write(self, message: ClientMessage) -> None:
+        """Returns when the transport has taken it. Raises BrokenLinkError; InvalidInputError: a value that cannot be sent."""
+
+    async def read(self) -> ServerMessage | None:
+        """The next message; None = the server ended the link. Raises the domain error that ended it, if one did."""
+
+    async def close(self) -> None:
+        """Leave."""
+
+
+async def open_transport(address: str, credentials: grpc.ChannelCredentials | None = None) -> Transport:
+    """`ws://…` or `wss://…` opens a WebSocket, anything else (`host:port`) gRPC, with the credentials for TLS.
+
+    Raises what opening the WebSocket raises; gRPC connects when it is first written to.
+    """
+    if address.startswith(("ws://", "wss://")):
+        from spatia_bridge.client.websocket import WebSocketTransport  # who speaks gRPC does not need it
+
+        return await WebSocketTransport.open(address)
+    return GrpcTransport(open_channel(address, credentials))
+
+
+class GrpcTransport:
+    """`Bridge.Connect` on a channel that is this transport's own."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        method = methods(BRIDGE)["Connect"]
+        self._channel = channel
+        self._parse, self._serialise = method.parse_response, method.serialise
+        self._sending = asyncio.Lock()
+        self._stream: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(method.path, bytes, bytes)(None)
+
+    async def write(self, message: ClientMessage) -> None:
+        data = self._serialise(message)
+        try:
+            async with self._sending:  # gRPC takes one write at a time
+                await self._stream.write(data)
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:  # what gRPC raises once a stream has ended
+            raise BrokenLinkError from error
+
+    async def read(self) -> ServerMessage | None:
+        try:
+            data: Any = await self._stream.read()
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+        if data is _EOF:
+            return None
+        message: ServerMessage = self._parse(data)
+        return message
+
+    async def close(self) -> None:
+        self._stream.cancel()
+        await self._channel.close(None)
