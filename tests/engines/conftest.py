@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.bridge_process import BridgeProcess
 from tests.engines.godot_engine import REPOSITORY, Display, Driver, Godot, NoEngineError, copy_project
 
 ARTEFACTS = REPOSITORY / "build" / "engines"
@@ -58,3 +59,10 @@ def engine(godot, shared, display, request):
     driver.renderer = request.param
     yield driver
     driver.close()
+
+
+@pytest.fixture(scope="module")
+def bridge(tmp_path_factory):
+    process = BridgeProcess(tmp_path_factory.mktemp("bridge") / "sessions")
+    yield process
+    process.close()

@@ -188,3 +188,24 @@ func _on_frame(take: int, number: int, _image: Image, _camera: Dictionary) -> vo
 
 func _vector(numbers: Array) -> Vector3:
 	return Vector3(numbers[0], numbers[1], numbers[2])
+
+
+## The server's own projection of the newest revision under the rig's camera, at this size.
+func do_live(size: Array) -> Dictionary:
+	var rig: SpatiaCameraRig = _example.rig
+	rig.image_size = Vector2i(size[0], size[1])
+	var bridge: SpatiaBridge = _example.bridge
+	var wanted := SpatiaWire.pose(rig.relative_pose(_example.camera))
+	var answer: Dictionary = await bridge.live_view(true, rig.image_size, 30.0).finished
+	if not answer["ok"]:
+		return answer
+	rig.resend()
+	while true:
+		var came: Array = await bridge.live_projection_received
+		var projection: Dictionary = came[2]
+		# the first may be of an older pose
+		var place := SpatiaWire.to_vector(projection["camera"]["pose"]["position"])
+		if place.distance_to(SpatiaWire.to_vector(wanted["position"])) < 1e-3 and projection["revision"] == bridge.revision["number"]:
+			await bridge.live_view(false).finished
+			return {"colour": projection["colour"]["data"], "camera": projection["camera"], "coverage": came[1]}
+	return {}

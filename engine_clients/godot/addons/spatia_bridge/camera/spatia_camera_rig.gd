@@ -52,6 +52,12 @@ func _process(_delta: float) -> void:
 	pose_sent.emit(message)
 
 
+## Sends the pose in the next frame even if nothing moved.
+func resend() -> void:
+	_last_intrinsics = {}
+	_next_msecs = 0
+
+
 ## Whom this rig follows now.
 func followed_camera() -> Camera3D:
 	if camera != null:
