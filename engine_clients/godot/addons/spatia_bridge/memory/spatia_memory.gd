@@ -14,7 +14,7 @@ signal changed
 enum Sprite { AUTO, POINTS, QUADS }
 
 ## Wider than 1 closes gaps, smaller shows the single points.
-@export_range(0.1, 4.0, 0.05) var point_size: float = 1.3:
+@export_range(0.1, 4.0, 0.05) var point_size: float = 1.0:
 	set(value):
 		point_size = value
 		_look_changed()
