@@ -96,7 +96,7 @@ class Driver:
         log: what the engine printed.
     """
 
-    def __init__(self, godot: Godot, folder: Path, *, renderer: str, display: Display | None, size: str = "320x240") -> None:
+    def __init__(self, godot: Godot, folder: Path, *, renderer: str, display: Display | None, size: str = "640x480") -> None:
         self.folder = folder
         project = folder / "project"
         if not project.exists():

@@ -43,7 +43,7 @@ _TEXTURES = {(axis, far): _texture(axis, far, colour, letters) for axis, far, co
 _CUBE = [(230, 160, 40), (240, 230, 120), (60, 200, 200)]
 
 
-def camera(eye, target, size=(160, 120), fov_degrees=75.0) -> Camera:
+def camera(eye, target, size=(240, 180), fov_degrees=75.0) -> Camera:
     return Camera(Intrinsics.from_vertical_fov(np.radians(fov_degrees), *size), se3.look_at(eye, target))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from spatia_bridge.evaluation.metrics import ssim
 from tests.engines.lettered_room import look
-from tests.engines.scene import camera_of, decode, head, save, screenshot, seeded, wait, wait_synced
+from tests.engines.scene import camera_of, decode, half, head, save, screenshot, seeded, wait, wait_synced
 
 # position, turn in degrees, settings of the camera
 VIEWS = {
@@ -34,16 +34,15 @@ def test_the_handshake_and_every_point(engine, bridge, room):
     assert state["points"] == points == revision.points
     assert state["shown"][0] == points
     assert state["revision"]["number"] == revision.number
-    print(f"\n{engine.call('hello')}: {points} points in {state['chunks']} chunks")
+    print(f"\n{engine.call('hello')}: {points} points in {state['chunks']} chunks, {state['fps']} frames a second")
 
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_the_picture_is_the_servers_and_the_truth(engine, room, artefacts, name):
     said = engine.call("camera", *VIEWS[name])
-    shot = screenshot(engine, artefacts / f"godot-{engine.renderer}-{name}.png")
-    live = engine.call("live", [320, 240])
-    server = decode(live["colour"])
-    truth = look(camera_of(said)).colour
+    shot = half(screenshot(engine, artefacts / f"godot-{engine.renderer}-{name}.png"))
+    server = half(decode(engine.call("live", [640, 480])["colour"]))
+    truth = half(look(camera_of(said)).colour)
     save(artefacts / f"compare-{engine.renderer}-{name}.png", np.hstack([shot, server, truth]))
     to_server, to_truth, ceiling = ssim(shot, server), ssim(shot, truth), ssim(server, truth)
     print(f"\n{engine.renderer} {name}: SSIM to the server {to_server:.3f}, to the truth {to_truth:.3f} (server's {ceiling:.3f})")
@@ -82,7 +81,7 @@ def test_quads_look_like_points(engine, room, artefacts):
 def test_far_away_fewer_points_are_drawn(engine, room, artefacts):
     engine.call("camera", [0.0, 1.0, 40.0], [0, 0, 0], {"fov": 60.0})
     screenshot(engine, artefacts / f"godot-{engine.renderer}-far.png")
-  
+    far = wait(engine, lambda s: s["shown"][1] < s["shown"][0] / 2, "fewer points")["shown"]
     engine.call("camera", *VIEWS["back"])
     near = wait(engine, lambda s: s["shown"][1] > far[1] * 1.8, "more points")["shown"]
     print(f"\ndrawn far away {far[1]}, near {near[1]} of {near[0]}")
