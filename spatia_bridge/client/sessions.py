@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from spatia_bridge.client.faults import from_rpc
+from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.geometry.camera import Intrinsics
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.geometry.trajectory import Trajectory
@@ -24,7 +25,12 @@ CHANNEL_OPTIONS = [
 
 
 def open_channel(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
-    """A channel with this protocol's limits; credentials None = plain text."""
+    """A channel with this protocol's limits; credentials None = plain text.
+
+    Raises InvalidInputError: the address of a WebSocket, which has the live link only.
+    """
+    if address.startswith(("ws://", "wss://")):
+        raise InvalidInputError(f"{address} is no gRPC address", "give HOST:PORT, as `serve` announces it")
     if credentials is None:
         return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
     return grpc.aio.secure_channel(address, credentials, CHANNEL_OPTIONS)

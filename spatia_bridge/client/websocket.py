@@ -54,7 +54,7 @@ class WebSocketTransport:
                 ping_timeout=PONG_SECS,
                 close_timeout=CLOSE_SECS,
             )
-        except InvalidURI as error:
+        except (InvalidURI, ValueError) as error:
             raise InvalidInputError(f"{address} is no WebSocket address", "write ws://HOST:PORT") from error
         except InvalidStatus as error:
             raise _refused(error) from error

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from spatia_bridge.errors import ProtocolError, UnavailableError
+from spatia_bridge.errors import LimitExceededError, ProtocolError, UnavailableError
 from spatia_bridge.gateway.handshake import refusal
 from spatia_bridge.link.messages import ClientMessage, Error, ServerMessage
 from spatia_bridge.session.connection import Connection, domain_error
@@ -28,6 +28,7 @@ from spatia_bridge.session.host import SessionHost
 from spatia_bridge.wire.packets import MAX_PACKET_BYTES, SUBPROTOCOL, PacketReader, PacketWriter, UnreadableError
 from spatia_bridge.wire.rpc import MAX_MESSAGE_BYTES
 
+MAX_FRAMES = 1024  # of one WebSocket message: they may be empty, so that their size alone bounds nothing
 LARGE_BYTES = 8 << 10  # messages that take more than a few milliseconds to read are read off the loop
 WRITE_SECS = 60.0
 LINGER_SECS = 2.0  # for a client to answer a close
@@ -163,9 +164,10 @@ async def _write(socket: ServerConnection, link: Connection) -> Error | None:
 async def _read(socket: ServerConnection, link: Connection) -> None:
     """Feed the link until the client closes or breaks off. What comes after the link's end is read and dropped: a client that is
     writing when its socket is torn away loses what it has not read yet, and with it the reason."""
-    reader = PacketReader(ClientMessage)
+    reader = PacketReader(ClientMessage, MAX_MESSAGE_BYTES)
     try:
-        async for packet in socket:
+        while True:
+            packet = await _receive(socket, link)
             if link.ended:
                 continue
             if isinstance(packet, str):
@@ -180,11 +182,22 @@ async def _read(socket: ServerConnection, link: Connection) -> None:
                 if message is not None:
                     await link.receive(message)
     except ConnectionClosed:
-        pass
+        link.close()
     except Exception as error:
         link.end(domain_error(error))
-        return
-    link.close()
+
+
+async def _receive(socket: ServerConnection, link: Connection) -> bytes | str:
+    """The next packet. Raises ConnectionClosed."""
+    pieces: list[bytes | str] = []
+    async for piece in socket.recv_streaming():
+        if len(pieces) < MAX_FRAMES:
+            pieces.append(piece)
+        else:
+            link.end(LimitExceededError(f"a message comes in more than {MAX_FRAMES} frames", "send a message in one frame"))
+    if isinstance(pieces[0], str):
+        return "".join(str(piece) for piece in pieces)
+    return b"".join(piece for piece in pieces if isinstance(piece, bytes))
 
 
 def _cut(reason: str) -> str:

@@ -1,1 +1,1 @@
-"""The wire: generated protobuf code, and the link's messages to and from protobuf and msgpack by its descriptors. protobuf stays in here."""
+"""The wire: the generated protobuf code, and messages to and from protobuf and msgpack by its descriptors. It stays in here."""

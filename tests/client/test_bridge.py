@@ -83,6 +83,21 @@ async def test_a_sweep_is_one_revision(address):
         assert (await client.synced()).revision == 1
 
 
+async def test_a_large_seed_arrives_bit_for_bit(address, host):
+    """Larger than a packet of the WebSocket, and than what is read on the loop."""
+    frame = look(camera(size=(320, 240)))
+    async with (
+        await BridgeClient.connect(address, "s") as client,
+        await BridgeClient.connect(address, "s", compressions=(msg.Compression.GZIP,)) as other,
+    ):
+        seeding = asyncio.create_task(client.seed([frame, frame]))
+        for _ in range(20):
+            await client.ping()  # small messages find their way between
+        assert await seeding == 1
+        assert (await client.synced()).digest == (await other.synced(1)).digest
+        assert dict(client.mirror.chunks) == await held_bytes(host, "s")
+
+
 async def test_poses_are_recorded_and_a_clip_is_made_along_them(address, painter):
     async with await BridgeClient.connect(address, "s") as client:
         await client.seed([look(camera())])

@@ -40,5 +40,17 @@ def test_nothing_begun():
 def test_bounded():
     reassembler = Reassembler(limit_bytes=10)
     assert reassembler.add(Fragment(1, 0, 100, b"x" * 8)) is None
+    assert reassembler.pending_bytes == 8
     with pytest.raises(LimitExceededError):
         reassembler.add(Fragment(1, 1, 100, b"x" * 8))
+    assert reassembler.pending_bytes == 0
+
+
+def test_one_error_a_message():
+    reassembler = Reassembler(limit_bytes=10)
+    with pytest.raises(LimitExceededError):
+        reassembler.add(Fragment(1, 0, 100, b"x" * 11))
+    assert all(reassembler.add(Fragment(1, part, 100, b"x")) is None for part in range(1, 100))
+    assert reassembler.add(Fragment(1, 0, 1, b"b")) == b"b"  # even if it has the same id
+    with pytest.raises(InvalidInputError):
+        reassembler.add(Fragment(2, 1, 2, b"b"))

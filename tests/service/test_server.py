@@ -208,6 +208,11 @@ async def collect(pieces):
     return [piece async for piece in pieces]
 
 
+async def test_management_is_not_for_websockets():
+    with pytest.raises(InvalidInputError, match="no gRPC address"):
+        SessionsClient("ws://127.0.0.1:50052")
+
+
 async def test_management_without_a_server():
     async with SessionsClient("127.0.0.1:1") as sessions:
         with pytest.raises(UnavailableError):
