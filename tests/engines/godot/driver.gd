@@ -209,3 +209,91 @@ func do_live(size: Array) -> Dictionary:
 			await bridge.live_view(false).finished
 			return {"colour": projection["colour"]["data"], "camera": projection["camera"], "coverage": came[1]}
 	return {}
+
+
+## Edits memory by a region node: `action` is a method of the bridge.
+func do_region(settings: Dictionary, position: Array, turn_degrees: Array, action: String, more: Array) -> Dictionary:
+	var region := SpatiaRegion.new()
+	for setting: String in settings:
+		region.set(setting, _vector(settings[setting]) if settings[setting] is Array else settings[setting])
+	region.position = _vector(position)
+	region.rotation_degrees = _vector(turn_degrees)
+	add_child(region)
+	var reply: SpatiaReply = _example.bridge.callv(action, [region.message(_example.memory)] + more)
+	region.queue_free()
+	return await reply.finished
+
+
+## Changes the look of the level, as a designer would.
+func do_environment(settings: Dictionary) -> bool:
+	var world: WorldEnvironment = _example.get_node("Greybox/World")
+	for setting: String in settings:
+		world.environment.set(setting, settings[setting])
+	return true
+
+
+## Flies the camera along a path of [seconds, position, degrees], recorded by the server and as an animation; the answer says how
+## far the animation, sampled at the same times, is off.
+func do_fly(path: Array) -> Dictionary:
+	var bridge: SpatiaBridge = _example.bridge
+	var recorder := SpatiaPathRecorder.new()
+	recorder.rig = _example.rig
+	_example.rig.image_size = Vector2i(96, 64)
+	_example.add_child(recorder)
+	var flight := SpatiaCameraPath.create()
+	for each: Array in path:
+		var turn := Vector3(deg_to_rad(each[2][0]), deg_to_rad(each[2][1]), deg_to_rad(each[2][2]))
+		SpatiaCameraPath.add(flight, each[0], Transform3D(Basis.from_euler(turn), _vector(each[1])))
+	await bridge.record(true).finished
+	recorder.path = flight
+	var flown := SpatiaCameraPath.create()
+	var began := Time.get_ticks_msec()
+	recorder.play()
+	while recorder.playing:
+		await get_tree().process_frame
+		SpatiaCameraPath.add(flown, (Time.get_ticks_msec() - began) / 1000.0, _example.rig.relative_pose(_example.camera))
+	var answer: Dictionary = await bridge.record(false).finished
+	var last := SpatiaCameraPath.sample(flown, flown.length)
+	recorder.queue_free()
+	return {
+		"ok": answer["ok"],
+		"end": [last.origin.x, last.origin.y, last.origin.z],
+		"secs": flight.length,
+		"cameras": SpatiaCameraPath.cameras(flight, SpatiaIntrinsics.of(_example.camera, Vector2i(96, 64)), 16.0),
+	}
+
+
+func do_screen() -> Dictionary:
+	var texture: Texture2D = _example.get_node("Screen").texture
+	return {} if texture == null else {"width": texture.get_width(), "height": texture.get_height(), "png": texture.get_image().save_png_to_buffer()}
+
+
+func do_bake(path: String) -> Dictionary:
+	var mesh := SpatiaBake.to_mesh(_example.memory)
+	var error := ResourceSaver.save(mesh, path, ResourceSaver.FLAG_COMPRESS)
+	var loaded: ArrayMesh = ResourceLoader.load(path, "", ResourceLoader.CACHE_MODE_IGNORE)
+	var vertices := 0
+	for surface in loaded.get_surface_count():
+		vertices += loaded.surface_get_array_len(surface)
+	var box := loaded.get_aabb()
+	return {"error": error, "points": vertices, "low": _numbers(box.position), "high": _numbers(box.end)}
+
+
+## Shows a baked mesh instead of memory.
+func do_show_baked(path: String) -> bool:
+	var shown := MeshInstance3D.new()
+	shown.mesh = ResourceLoader.load(path, "", ResourceLoader.CACHE_MODE_IGNORE)
+	shown.name = "Baked"
+	_example.add_child(shown)
+	_example.memory.visible = false
+	return true
+
+
+func do_unbake() -> bool:
+	_example.get_node("Baked").queue_free()
+	_example.memory.visible = true
+	return true
+
+
+func _numbers(vector: Vector3) -> Array:
+	return [vector.x, vector.y, vector.z]

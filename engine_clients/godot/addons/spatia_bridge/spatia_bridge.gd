@@ -35,6 +35,8 @@ signal error_reported(error: Dictionary)
 
 const PROTOCOL_VERSION: int = 1
 const CREDIT_BYTES: int = 4 << 20
+const LEAST_BUDGET_MSECS: int = 5 ## a frame for what comes; more where frames take long anyway
+const BUDGET_SHARE: float = 0.3
 const CREDIT_STEP_BYTES: int = 256 << 10
 const FIRST_WAIT_SECS: float = 0.5
 const LONGEST_WAIT_SECS: float = 15.0
@@ -95,11 +97,11 @@ func _exit_tree() -> void:
 	disconnect_from_server()
 
 
-func _process(_delta: float) -> void:
+func _process(delta: float) -> void:
 	if _try_at_msecs > 0 and Time.get_ticks_msec() >= _try_at_msecs:
 		_try_at_msecs = 0
 		_open()
-	_link.poll()
+	_link.poll(maxi(LEAST_BUDGET_MSECS, int(delta * 1000.0 * BUDGET_SHARE)))
 	if _owed_credit >= CREDIT_STEP_BYTES:
 		_grant()
 

@@ -85,5 +85,5 @@ static func camera_message(placed: Transform3D, intrinsics: Dictionary, time_sec
 
 
 func _is_still(placed: Transform3D) -> bool:
-	var turn := placed.basis.get_rotation_quaternion().angle_to(_last.basis.get_rotation_quaternion())
+	var turn := maxf(placed.basis.x.distance_to(_last.basis.x), placed.basis.y.distance_to(_last.basis.y))
 	return placed.origin.distance_to(_last.origin) < STILL_METRES and turn < STILL_RADIANS

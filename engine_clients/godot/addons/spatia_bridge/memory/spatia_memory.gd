@@ -39,7 +39,7 @@ enum Sprite { AUTO, POINTS, QUADS }
 		_start_over()
 
 const CHUNKS_A_FRAME: int = 512 ## whose level of detail is looked at in one frame
-const UPLOAD_MSECS: int = 4 ## a frame
+const UPLOAD_MSECS: int = 4 ## a frame; more where frames take long anyway
 
 ## What there is to show. [SpatiaBridge] sets its own.
 var mirror: SpatiaPointMirror:
@@ -87,8 +87,8 @@ func _notification(what: int) -> void:
 			chunk.set_shown(is_visible_in_tree())
 
 
-func _process(_delta: float) -> void:
-	_upload_dirty()
+func _process(delta: float) -> void:
+	_upload_dirty(maxi(UPLOAD_MSECS, int(delta * 200.0)))
 	_adapt_detail()
 
 
@@ -119,10 +119,10 @@ func _chunk_changed(key: Vector4i) -> void:
 	_dirty[key] = true
 
 
-func _upload_dirty() -> void:
+func _upload_dirty(budget_msecs: int) -> void:
 	if _dirty.is_empty() or mirror == null or not is_inside_tree():
 		return
-	var until := Time.get_ticks_msec() + UPLOAD_MSECS
+	var until := Time.get_ticks_msec() + budget_msecs
 	for key: Vector4i in _dirty.keys():
 		_dirty.erase(key)
 		_upload(key)

@@ -13,7 +13,6 @@ const SUBPROTOCOL: String = "spatia.v1.msgpack"
 const BUFFER_BYTES: int = 4 << 20
 const SEND_AHEAD_BYTES: int = 512 << 10 ## what is handed to the socket before the rest waits here
 const CONNECT_TIMEOUT_SECS: float = 10.0
-const BUDGET_MSECS: int = 6 ## of one poll for messages; what is left waits for the next frame
 
 var _socket: WebSocketPeer
 var _fragments: SpatiaFragments
@@ -59,8 +58,8 @@ func waiting_bytes() -> int:
 	return total
 
 
-## Moves what can move; call every frame.
-func poll() -> void:
+## Moves what can move; call every frame. Reads messages for so long; what is left waits for the next frame.
+func poll(budget_msecs: int = 6) -> void:
 	if _socket == null:
 		return
 	_socket.poll()
@@ -71,7 +70,7 @@ func poll() -> void:
 	if state == WebSocketPeer.STATE_OPEN and not _open:
 		_open = true
 		opened.emit()
-	_read()
+	_read(budget_msecs)
 	if _socket == null: # a listener closed it
 		return
 	_write()
@@ -89,8 +88,8 @@ func close() -> void:
 		_end("closed here")
 
 
-func _read() -> void:
-	var until := Time.get_ticks_msec() + BUDGET_MSECS
+func _read(budget_msecs: int) -> void:
+	var until := Time.get_ticks_msec() + budget_msecs
 	while _socket != null and _socket.get_available_packet_count() > 0:
 		var decoded := SpatiaMsgpack.decode(_socket.get_packet())
 		if decoded["ok"] and decoded["value"] is Dictionary and decoded["value"].has("fragment"):
