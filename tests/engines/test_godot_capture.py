@@ -23,7 +23,6 @@ BOXES = [
     ((1.7, 1.5, -2.4), (0.5, 3, 0.5)),
     ((2.5, 1.0, -0.2), (1, 0.15, 2)),
 ]
-LETTERS_M = 0.2  # how far the letters stand out of the walls, with some room
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +54,7 @@ def captured(engine):
 
 def nearest_within_a_pixel(depth, wanted):
     """The relative error of `depth` where the best of each pixel and its neighbours counts."""
+    depth, wanted = np.minimum(depth, 1e6), np.minimum(wanted, 1e6)
     padded = np.pad(depth, 1, mode="edge")
     shifted = [padded[y : y + depth.shape[0], x : x + depth.shape[1]] for y in range(3) for x in range(3)]
     return np.min([np.abs(each - wanted) / wanted for each in shifted], axis=0)
@@ -62,22 +62,19 @@ def nearest_within_a_pixel(depth, wanted):
 
 def test_captured_depth_is_the_true_one(engine, level, artefacts):
     engine.call("camera", *VIEW)
+    engine.call("letters", False)
     depth, colour, camera = captured(engine)
-    save(artefacts / f"godot-{engine.renderer}-capture.png", colour)
-    shade = np.clip(255 - depth / 9 * 255, 0, 255).astype(np.uint8)
-    save(artefacts / f"godot-{engine.renderer}-capture-depth.png", np.repeat(shade[..., None], 3, axis=2))
+    engine.call("letters", True)
+    shade = (255 - np.minimum(depth, 9) / 9 * 255).astype(np.uint8)
+    save(artefacts / f"godot-{engine.renderer}-capture.png", np.hstack([colour, np.repeat(shade[..., None], 3, axis=2)]))
     wanted = true_depth(camera)
     sky = np.isinf(wanted)
     assert (depth[sky] > 1e30).mean() > 0.99
-    seen = ~sky
-    error = np.abs(depth - wanted)[seen] / wanted[seen]
-    letters = (wanted - depth)[seen]
-    flat = error[(letters < 0.005) | (letters > LETTERS_M)]
-    edge = nearest_within_a_pixel(depth, wanted)[seen]
-    print(f"\n{engine.renderer} depth: {np.median(error):.2e} off in the middle, {np.quantile(flat, 0.99):.2e} at 99 %")
-    assert np.median(error) < 2e-4
-    assert np.quantile(flat, 0.97) < 1e-3
-    assert (edge[(letters < 0.005) | (letters > LETTERS_M)] < 1e-2).mean() > 0.995
+    error = (np.abs(depth - wanted) / wanted)[~sky]
+    edge = nearest_within_a_pixel(depth, wanted)[~sky]
+    print(f"\n{engine.renderer} depth is {np.median(error):.1e} off, at 99 % {np.quantile(error, 0.99):.1e}")
+    assert np.quantile(error, 0.99) < 2e-4
+    assert edge.max() < 1e-3
 
 
 def test_the_look_of_the_level_does_not_disturb_depth(engine, level, artefacts):
@@ -98,13 +95,14 @@ def test_a_seed_lies_on_the_level(engine, bridge, level, artefacts):
     wait_synced(engine, answer["revision"])
     depth, colour, camera = captured(engine)  # memory is in view now and must be left out
     assert np.allclose(camera.world_from_camera, camera_of(said).world_from_camera, atol=1e-6)
-    assert (nearest_within_a_pixel(depth, true_depth(camera))[np.isfinite(true_depth(camera))] < 0.02).mean() > 0.97
+    wanted = true_depth(camera)
+    assert (nearest_within_a_pixel(depth, wanted)[np.isfinite(wanted)] < 0.002).mean() > 0.95  # the rest is letters
 
     projection = asyncio.run(_project(bridge, level, camera))
     server = depth_of(projection.depth)
     seen = (depth < 1e30) & (server > 0)
     error = nearest_within_a_pixel(server, np.where(seen, depth, 1.0))[seen]
-    same = ssim(decode(projection.colour.data), colour)
+    same = ssim(half(decode(projection.colour.data)), half(colour))
     print(f"\n{engine.renderer} seed: coverage {projection.coverage:.3f}, within a pixel 99 % of depths are {np.quantile(error, 0.99):.2e}")
     print(f"off, 95 % {np.quantile(error, 0.95):.2e}; SSIM of the projection to what Godot sees {same:.3f}")
     assert seen.sum() > 0.98 * (depth < 1e30).sum()

@@ -297,3 +297,10 @@ func do_unbake() -> bool:
 
 func _numbers(vector: Vector3) -> Array:
 	return [vector.x, vector.y, vector.z]
+
+
+## Shows or hides the letters on the walls.
+func do_letters(on: bool) -> bool:
+	for name: String in ["LettersBack", "LettersLeft", "LettersRight"]:
+		_example.greybox.get_node(name).visible = on
+	return true

@@ -45,24 +45,24 @@ static func look(camera: Camera3D, placement: Transform3D, size: Vector2i) -> Di
 	var world := camera.get_viewport().find_world_3d()
 	var mask := camera.cull_mask & ~MEMORY_LAYER & ~MARK_LAYER
 	var colour := _viewport(camera, placement, size, world, mask)
-	var depth := _viewport(camera, placement, size, world, mask | MEMORY_LAYER)
-	var depth_camera: Camera3D = depth.get_child(0)
-	depth_camera.cull_mask = mask | MARK_LAYER
-	depth_camera.environment = _plain_environment()
-	depth_camera.attributes = null
-	depth_camera.add_child(_reader(depth_camera))
-	var root := camera.get_tree().root
-	root.add_child(colour)
-	root.add_child(depth)
+	var depth := _depth_viewport(camera, placement, size, world, mask, false)
+	var ramp := _depth_viewport(camera, placement, Vector2i(256, 1), world, mask, true)
+	var viewports: Array[SubViewport] = [colour, depth, ramp]
+	for viewport in viewports:
+		camera.get_tree().root.add_child(viewport)
 	await RenderingServer.frame_post_draw
-	var colour_image := colour.get_texture().get_image()
-	var depth_image := depth.get_texture().get_image()
-	colour.queue_free()
-	depth.queue_free()
-	if colour_image == null or depth_image == null:
+	var images: Array[Image] = []
+	for viewport in viewports:
+		images.append(viewport.get_texture().get_image())
+		viewport.queue_free()
+		if images[-1] == null:
+			return {}
+		images[-1].convert(Image.FORMAT_RGBA8)
+	if not _is_ramp(images[2].get_data()):
+		push_error("SpatiaCapture: this renderer changes what a shader writes; depth cannot be read")
 		return {}
-	colour_image.convert(Image.FORMAT_RGBA8)
-	depth_image.convert(Image.FORMAT_RGBA8)
+	var colour_image := images[0]
+	var depth_image := images[1]
 	return {
 		"colour": colour_image,
 		"depth": _decode(depth_image.get_data()),
@@ -86,6 +86,19 @@ static func view_message(seen: Dictionary, memory: Transform3D) -> Dictionary:
 		"depth_convention": "DEPTH_CONVENTION_PLANAR",
 		"metres_per_unit": 1.0 / memory.basis.get_scale().x,
 	}
+
+
+static func _depth_viewport(
+	camera: Camera3D, placement: Transform3D, size: Vector2i, world: World3D, mask: int, ramp: bool
+) -> SubViewport:
+	var viewport := _viewport(camera, placement, size, world, mask | MARK_LAYER)
+	if ramp:
+		viewport.world_3d = World3D.new() # neither reader may see the other
+	var twin: Camera3D = viewport.get_child(0)
+	twin.environment = _plain_environment()
+	twin.attributes = null
+	twin.add_child(_reader(twin, ramp))
+	return viewport
 
 
 static func _viewport(camera: Camera3D, placement: Transform3D, size: Vector2i, world: World3D, mask: int) -> SubViewport:
@@ -126,10 +139,11 @@ static func _plain_environment() -> Environment:
 	return plain
 
 
-static func _reader(camera: Camera3D) -> MeshInstance3D:
+static func _reader(camera: Camera3D, ramp: bool) -> MeshInstance3D:
 	var material := ShaderMaterial.new()
 	material.shader = load("res://addons/spatia_bridge/capture/linear_depth.gdshader")
 	material.set_shader_parameter("only_layers", camera.cull_mask)
+	material.set_shader_parameter("ramp", ramp)
 	material.render_priority = Material.RENDER_PRIORITY_MAX
 	var arrays := []
 	arrays.resize(Mesh.ARRAY_MAX)
@@ -143,6 +157,14 @@ static func _reader(camera: Camera3D) -> MeshInstance3D:
 	reader.cast_shadow = GeometryInstance3D.SHADOW_CASTING_SETTING_OFF
 	reader.custom_aabb = AABB(Vector3.ONE * -1e5, Vector3.ONE * 2e5)
 	return reader
+
+
+## Did every byte from 0 to 255 arrive as itself?
+static func _is_ramp(bytes: PackedByteArray) -> bool:
+	for i in 256:
+		if bytes[4 * i] != i or bytes[4 * i + 1] != i or bytes[4 * i + 2] != i:
+			return false
+	return true
 
 
 ## The floats in the picture without a loop: r, g, b of a pixel are a float's upper bytes, and the alpha before it, always 255,
