@@ -11,7 +11,7 @@ from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
 from tests.engines.lettered_room import seed_views
 
-WAIT_SECS = 60.0
+WAIT_SECS = 150.0  # software rendering leaves the server little
 FLIP = np.diag([1.0, -1.0, -1.0])  # Godot's axes and OpenCV's, written out here so that no module checks itself
 
 

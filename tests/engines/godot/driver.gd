@@ -10,6 +10,7 @@ var _events: Array[String] = []
 
 
 func _ready() -> void:
+	Engine.max_fps = 15
 	_peer.big_endian = true
 	_peer.connect_to_host("127.0.0.1", int(OS.get_cmdline_user_args()[0]))
 

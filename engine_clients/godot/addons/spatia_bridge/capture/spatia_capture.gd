@@ -9,6 +9,7 @@ extends RefCounted
 
 const MARK_LAYER: int = 1 << 18 ## layer 19: with it off and memory's off, a capturing camera is told from the level's own
 const MEMORY_LAYER: int = 1 << 19
+const LEVEL_LAYERS: int = (1 << 20) - 1 ## those beyond are the editor's own: grid and gizmos
 const NOTHING: float = 3.4e38 ## depths from here on: no surface, backdrop
 
 
@@ -43,7 +44,7 @@ static func look(camera: Camera3D, placement: Transform3D, size: Vector2i) -> Di
 	if DisplayServer.get_name() == "headless" or not camera.is_inside_tree():
 		return {}
 	var world := camera.get_viewport().find_world_3d()
-	var mask := camera.cull_mask & ~MEMORY_LAYER & ~MARK_LAYER
+	var mask := camera.cull_mask & LEVEL_LAYERS & ~MEMORY_LAYER & ~MARK_LAYER
 	var colour := _viewport(camera, placement, size, world, mask)
 	var depth := _depth_viewport(camera, placement, size, world, mask, false)
 	var ramp := _depth_viewport(camera, placement, Vector2i(256, 1), world, mask, true)
