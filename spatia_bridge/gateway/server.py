@@ -1,6 +1,7 @@
 """The WebSocket server: packets ↔ messages of a `Connection`.
 
-Whatever goes wrong, the client is told by an `error` message first; then the WebSocket is closed with a code and a reason:
+Whatever goes wrong, the client is told by an `error` message first. Unless it closes then, the WebSocket is closed FAREWELL_SECS
+later, with a code and a reason:
 
     1000    the server stops (the error before it is UNAVAILABLE)
     1008    the hello was refused, or another fatal error; the reason is its message, cut to what a close frame holds
@@ -31,6 +32,8 @@ from spatia_bridge.wire.rpc import MAX_MESSAGE_BYTES
 MAX_FRAMES = 1024  # of one WebSocket message: they may be empty, so that their size alone bounds nothing
 LARGE_BYTES = 8 << 10  # messages that take more than a few milliseconds to read are read off the loop
 WRITE_SECS = 60.0
+# Godot drops the messages that it has not handed out when a close comes in the same frame: the reason must come earlier
+FAREWELL_SECS = 0.5
 LINGER_SECS = 2.0  # for a client to answer a close
 PING_SECS, PONG_SECS = 30.0, 60.0  # an editor that loads a level answers nothing for a while
 REASON_BYTES = 123  # what a close frame holds
@@ -132,6 +135,7 @@ class GatewayServer:
         reader = asyncio.create_task(_read(socket, link))
         try:
             last = await _write(socket, link)
+            await asyncio.wait({reader}, timeout=FAREWELL_SECS)
             code = STOPPED if last is None or self._stopping else REFUSED
             async with asyncio.timeout(LINGER_SECS + 1):  # closing waits for the client to read, without end
                 await socket.close(code, _cut(last.message) if last is not None else "")

@@ -158,7 +158,7 @@ def request_id_of(data: bytes) -> int:
     """The request_id of a ClientMessage that could not be converted, so that its error finds back; 0 if that fails too."""
     try:
         value = decode(data)
-        return int(_read_whole(value["request_id"], 0, (1 << 64) - 1, 64))
+        return _whole_reader(0, (1 << 64) - 1, 64)(value["request_id"])
     except (InvalidInputError, LimitExceededError, _MisfitError, LookupError, TypeError):
         return 0
 
@@ -184,6 +184,14 @@ def decode(data: bytes) -> Any:
 _REMEDY = "send one msgpack map a message"
 
 
+_OTHER, _STRING, _ARRAY, _MAP = range(4)
+_KINDS = bytearray(256)  # what begins with a byte
+_KINDS[0x80:0x90] = bytes([_MAP]) * 16
+_KINDS[0x90:0xA0] = bytes([_ARRAY]) * 16
+_KINDS[0xA0:0xC0] = bytes([_STRING]) * 32
+_KINDS[0xD9:0xE0] = bytes([_STRING, _STRING, _STRING, _ARRAY, _ARRAY, _MAP, _MAP])
+
+
 class _Decoder:
     """Goes from header to header. msgpack's own unpackb makes room for what an array's header claims, at every level: with a
     message of 5 KB it can be kept busy for a third of a second."""
@@ -195,21 +203,27 @@ class _Decoder:
         self._left = MAX_VALUES
 
     def value(self, depth: int) -> Any:
-        first = self._data[self._tell()]
-        if 0x80 <= first <= 0x8F or first in (0xDE, 0xDF):
-            count = self._room(self._map_header(), depth)
-            return {self._key(): self.value(depth - 1) for _ in range(count)}
-        if 0x90 <= first <= 0x9F or first in (0xDC, 0xDD):
-            count = self._room(self._array_header(), depth)
-            return [self.value(depth - 1) for _ in range(count)]
-        return self._unpack()
+        kind = _KINDS[self._data[self._tell()]]
+        if kind == _MAP:
+            return self._map(depth)
+        return self._array(depth) if kind == _ARRAY else self._unpack()
 
-    def _key(self) -> str:
-        first = self._data[self._tell()]
-        if not (0xA0 <= first <= 0xBF or 0xD9 <= first <= 0xDB):
-            raise CodecError("a map has a key that is no string", "name fields as the proto does")
-        key: str = self._unpack()
-        return key
+    def _map(self, depth: int) -> dict[str, Any]:
+        data, tell, unpack = self._data, self._tell, self._unpack
+        found: dict[str, Any] = {}
+        for _ in range(self._room(self._map_header(), depth)):
+            if _KINDS[data[tell()]] != _STRING:
+                raise CodecError("a map has a key that is no string", "name fields as the proto does")
+            key = unpack()
+            found[key] = self.value(depth - 1) if _KINDS[data[tell()]] >= _ARRAY else unpack()
+        return found
+
+    def _array(self, depth: int) -> list[Any]:
+        data, tell, unpack = self._data, self._tell, self._unpack
+        return [
+            self.value(depth - 1) if _KINDS[data[tell()]] >= _ARRAY else unpack()
+            for _ in range(self._room(self._array_header(), depth))
+        ]
 
     def _room(self, count: int, depth: int) -> int:
         """The count of a header, if there can be so many."""
@@ -275,7 +289,7 @@ def _scalar(descriptor: FieldDescriptor, enum: EnumPlan | None) -> tuple[_Conver
     if descriptor.type in _INTEGERS:
         bits, signed = _INTEGERS[descriptor.type]
         low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-        return lambda value: _read_whole(value, low, high, bits), lambda value: _write_whole(value, low, high)
+        return _whole_reader(low, high, bits), _whole_writer(low, high)
     others: dict[int, tuple[_Convert, _Convert]] = {
         _F.TYPE_DOUBLE: (_read_float, _write_float),
         _F.TYPE_FLOAT: (_read_float, _write_float),
@@ -308,16 +322,19 @@ def _read(codec: _Codec, value: Any) -> Any:
     return codec.dataclass(**found)
 
 
-def _read_whole(value: Any, low: int, high: int, bits: int) -> int:
-    if type(value) is bytes and bits == 64:
-        if len(value) != 8:
-            raise _MisfitError(f"must be 8 bytes if it is bytes, not {len(value)}")
-        value = int.from_bytes(value, "big", signed=low < 0)
-    if type(value) is not int:
-        raise _MisfitError(f"must be an integer, not {_kind(value)}")
-    if not low <= value <= high:
-        raise _MisfitError(f"is {value}, not from {low} to {high}")
-    return value
+def _whole_reader(low: int, high: int, bits: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if type(value) is bytes and bits == 64:
+            if len(value) != 8:
+                raise _MisfitError(f"must be 8 bytes if it is bytes, not {len(value)}")
+            value = int.from_bytes(value, "big", signed=low < 0)
+        if type(value) is not int:
+            raise _MisfitError(f"must be an integer, not {_kind(value)}")
+        if not low <= value <= high:
+            raise _MisfitError(f"is {value}, not from {low} to {high}")
+        return value
+
+    return read
 
 
 def _read_float(value: Any) -> float:
@@ -443,11 +460,14 @@ def _put(values: dict[str, Any], field: _Field, value: Any) -> None:
         values[field.name] = written
 
 
-def _write_whole(value: Any, low: int, high: int) -> int | bytes:
-    whole = operator.index(value)
-    if not low <= whole <= high:
-        raise _MisfitError(f"is {whole}, not from {low} to {high}")
-    return whole if -SAFE_INTEGER <= whole <= SAFE_INTEGER else whole.to_bytes(8, "big", signed=low < 0)
+def _whole_writer(low: int, high: int) -> Callable[[Any], int | bytes]:
+    def write(value: Any) -> int | bytes:
+        whole = operator.index(value)
+        if not low <= whole <= high:
+            raise _MisfitError(f"is {whole}, not from {low} to {high}")
+        return whole if -SAFE_INTEGER <= whole <= SAFE_INTEGER else whole.to_bytes(8, "big", signed=low < 0)
+
+    return write
 
 
 def _write_float(value: Any) -> float:

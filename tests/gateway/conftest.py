@@ -4,6 +4,12 @@ from spatia_bridge.gateway import GatewayServer
 from tests.service.hosts import Painter, make_host
 
 
+@pytest.fixture(autouse=True)
+def farewell(monkeypatch):
+    """Raw clients do not close when they are told why; they need not wait for it."""
+    monkeypatch.setattr("spatia_bridge.gateway.server.FAREWELL_SECS", 0.02)
+
+
 @pytest.fixture
 def painter():
     return Painter()

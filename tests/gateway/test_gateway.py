@@ -94,6 +94,19 @@ async def test_the_token(host):
                 assert raw.end == (1008, "the token is not this server's")
 
 
+async def test_who_was_told_why_may_close_first(server, address, monkeypatch):
+    """The close does not come with the reason: an engine may lose what comes in one frame with it."""
+    monkeypatch.setattr(gateway, "FAREWELL_SECS", 60.0)
+    async with opened(address, None) as raw:
+        await raw.say(msg.Undo())
+        assert (await raw.hear()).body.fatal
+        await (await raw.socket.ping())  # still there
+        await raw.socket.close(1000)
+        assert raw.end[0] == 1000
+    async with asyncio.timeout(20):
+        await server.stop(20.0)
+
+
 async def test_a_client_that_is_writing_when_it_is_refused_hears_why(address):
     """All the way through: what it still sends is dropped, unread, and takes no memory."""
     async with opened(address, None) as raw:
