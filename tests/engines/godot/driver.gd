@@ -1,9 +1,8 @@
 extends Node
-## Lets a test outside drive the example project: length-prefixed msgpack requests come over a loopback socket, one at a time;
-## each is a method of this script.
+## What a test outside may ask of the example project.
 
-var _peer := StreamPeerTCP.new()
-var _busy: bool = false
+const DriverSocket := preload("res://driver/driver_socket.gd")
+
 var _example: Node3D
 var _frames: Dictionary = {} # take → numbers that came
 var _events: Array[String] = []
@@ -11,30 +10,11 @@ var _events: Array[String] = []
 
 func _ready() -> void:
 	Engine.max_fps = 15
-	_peer.big_endian = true
-	_peer.connect_to_host("127.0.0.1", int(OS.get_cmdline_user_args()[0]))
-
-
-func _process(_delta: float) -> void:
-	_peer.poll()
-	match _peer.get_status():
-		StreamPeerTCP.STATUS_CONNECTED:
-			if not _busy and _peer.get_available_bytes() >= 4:
-				_busy = true
-				await _serve()
-				_busy = false
-		StreamPeerTCP.STATUS_NONE, StreamPeerTCP.STATUS_ERROR:
-			get_tree().quit(0)
-
-
-func _serve() -> void:
-	var size := _peer.get_u32()
-	var got: Array = _peer.get_data(size)
-	var request: Dictionary = SpatiaMsgpack.decode(got[1])["value"]
-	var value: Variant = await callv("do_" + str(request["do"]), request.get("args", []))
-	var answer := SpatiaMsgpack.encode(value)
-	_peer.put_u32(answer.size())
-	_peer.put_data(answer)
+	var socket := DriverSocket.new()
+	socket.target = self
+	socket.ended.connect(func() -> void: get_tree().quit(0))
+	add_child(socket)
+	socket.open(int(OS.get_environment("SPATIA_DRIVER_PORT")))
 
 
 # ------------------------------------------------------------------------------------------------------------ the engine
