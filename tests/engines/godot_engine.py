@@ -141,7 +141,8 @@ class Driver:
 
     def errors(self) -> list[str]:
         """What the engine complained about so far."""
-        return [line for line in self.log.read_text().splitlines() if re.search(r"SCRIPT ERROR|^ERROR|SHADER ERROR", line) and "X509" not in line]
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if re.search(r"SCRIPT ERROR|^ERROR|SHADER ERROR", line) and "X509" not in line]
 
     def close(self) -> None:
         if hasattr(self, "_socket"):
@@ -158,7 +159,7 @@ def copy_project(godot: Godot, folder: Path) -> None:
     shutil.copytree(HERE / "godot_editor", project / "addons" / "editor_driver")
     settings = project / "project.godot"
     plugin = 'PackedStringArray("res://addons/editor_driver/plugin.cfg", '
-    settings.write_text(settings.read_text().replace('enabled=PackedStringArray(', f"enabled={plugin}"))
+    settings.write_text(settings.read_text().replace("enabled=PackedStringArray(", f"enabled={plugin}"))
     command = godot.command(folder, godot.binary, "--headless", "--path", str(project), "--import")
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
     assert done.returncode == 0, done.stdout

@@ -1,6 +1,6 @@
-"""A room that tells every mistake of axes, units and field of view: letters and another colour on each wall, a cube off its middle.
+"""A room that tells every mistake of axes, units and field of view.
 
-OpenCV axes, metres, ray-cast in closed form.
+Letters and another colour on each wall, a cube off the middle. OpenCV axes, metres, ray-cast in closed form.
 """
 
 import cv2

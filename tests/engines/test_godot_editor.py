@@ -28,7 +28,7 @@ def test_the_editors_view_becomes_memory(editor, bridge, artefacts):
     editor.call("press", "Seed view")
     state = wait(editor, lambda s: s["revision"].get("number", 0) >= 1, "a seed")
     state = wait_synced(editor, state["revision"]["number"])
-    revision, digest, points = head(bridge, "from-the-editor")
+    _, digest, points = head(bridge, "from-the-editor")
     assert (state["digest"], state["points"]) == (digest, points)
     assert str(points) in state["status"]
     screenshot(editor, artefacts / "godot-editor-seeded.png")

@@ -1,4 +1,4 @@
-"""Generation from Godot: a path is flown and recorded, a take's frames arrive and are shown, the take becomes memory, memory an asset."""
+"""Generation from Godot: a path is recorded, a take's frames arrive, it becomes memory, and memory an asset."""
 
 import numpy as np
 import pytest

@@ -42,7 +42,7 @@ const FIRST_WAIT_SECS: float = 0.5
 const LONGEST_WAIT_SECS: float = 15.0
 const NO_USE_AGAIN: PackedStringArray = ["UNAUTHENTICATED", "NOT_FOUND", "INVALID_INPUT", "PROTOCOL", "VERSION_MISMATCH"]
 
-## Where the server is. `spatia-bridge serve --ws-port 50052` listens there.
+## Where the server is. `spatia-bridge serve` listens there.
 @export var url: String = "ws://127.0.0.1:50052"
 ## Which scene; several clients may be in one.
 @export var session: String = "my-level"
