@@ -22,8 +22,10 @@ func do_ready() -> bool:
 	while EditorInterface.get_edited_scene_root() == null or _dock() == null:
 		await get_tree().process_frame
 	EditorInterface.set_main_screen_editor("3D")
-	OS.low_processor_usage_mode = false # else nothing is drawn while nothing happens
 	Engine.max_fps = 10
+	var tabs := _dock().get_parent().get_parent() as TabContainer
+	if tabs != null:
+		tabs.current_tab = tabs.get_tab_idx_from_control(_dock().get_parent())
 	return true
 
 
@@ -95,11 +97,12 @@ func do_history(which: String) -> String:
 
 
 func do_screenshot(path: String) -> bool:
-	for i in 4:
-		await RenderingServer.frame_post_draw
+	for i in 3: # the editor draws nothing while nothing changes
+		await get_tree().process_frame
+		RenderingServer.force_draw()
 	return get_tree().root.get_texture().get_image().save_png(path) == OK
 
 
 func _dock() -> Control:
-	var found := EditorInterface.get_base_control().find_children("Spatia", "VBoxContainer", true, false)
-	return null if found.is_empty() else found[0]
+	var found := EditorInterface.get_base_control().find_children("Spatia", "ScrollContainer", true, false)
+	return null if found.is_empty() else found[0].get_child(0)
