@@ -9,6 +9,7 @@ skip() { echo "skipped: $*"; exit 0; }
 
 [ -e "$root/.complete" ] && { echo "$root"; exit 0; }
 [ "$(id -u)" = 0 ] || skip "a Godot root is made and entered by root only; put godot 4.4 or newer on PATH or in \$GODOT"
+unshare --mount true 2>/dev/null || skip "no mounts may be made here; put godot 4.4 or newer on PATH or in \$GODOT"
 command -v apt-get >/dev/null || skip "no apt here; put godot 4.4 or newer on PATH or in \$GODOT"
 mirror="${DEBIAN_MIRROR:-}"
 if [ -z "$mirror" ]; then

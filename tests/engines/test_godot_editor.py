@@ -58,6 +58,7 @@ def test_the_dock_generates_and_keeps_a_take(editor, artefacts):
     wait(editor, lambda s: "Recorded: done" in s["note"], "the recording to end")
     editor.call("press", "Generate")
     wait(editor, lambda s: s["rows"] == 1, "the take's row")
+    assert editor.call("show_dock")
     screenshot(editor, artefacts / "godot-editor-take.png")
     assert [t["state"] for t in editor.call("state")["takes"]][-1] == "TAKE_STATE_PENDING"
 

@@ -285,3 +285,23 @@ func do_letters(on: bool) -> bool:
 	for name: String in ["LettersBack", "LettersLeft", "LettersRight"]:
 		_example.greybox.get_node(name).visible = on
 	return true
+
+
+## Feeds a mirror of its own with [kind, message] pairs; the first fault, and what is held then.
+func do_mirror(messages: Array, resume: bool) -> Dictionary:
+	var mirror := SpatiaPointMirror.new()
+	var fault := ""
+	var began := Time.get_ticks_usec()
+	for each: Array in messages:
+		match each[0]:
+			"chunk_part":
+				fault = mirror.apply_part(each[1])
+			"chunks_removed":
+				mirror.apply_removed(each[1])
+			"synced":
+				fault = mirror.apply_synced(each[1])
+		if not fault.is_empty():
+			break
+	var secs := (Time.get_ticks_usec() - began) * 1e-6
+	var said := mirror.resume() if resume else {}
+	return {"fault": fault, "digest": mirror.digest(), "points": mirror.points(), "clean": mirror.clean, "resume": said, "secs": secs}

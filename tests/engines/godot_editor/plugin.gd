@@ -23,9 +23,18 @@ func do_ready() -> bool:
 		await get_tree().process_frame
 	EditorInterface.set_main_screen_editor("3D")
 	Engine.max_fps = 10
-	var tabs := _dock().get_parent().get_parent() as TabContainer
-	if tabs != null:
-		tabs.current_tab = tabs.get_tab_idx_from_control(_dock().get_parent())
+	return true
+
+
+## Brings the dock to the front.
+func do_show_dock() -> bool:
+	var inner: Node = _dock()
+	while inner != null and not inner.get_parent() is TabContainer:
+		inner = inner.get_parent()
+	if inner == null:
+		return false
+	var tabs: TabContainer = inner.get_parent()
+	tabs.current_tab = tabs.get_tab_idx_from_control(inner)
 	return true
 
 

@@ -145,6 +145,7 @@ func _attach(found: SpatiaBridge) -> void:
 
 func _on_connected(_welcome: Dictionary, resumed: bool) -> void:
 	say("connected; only what changed is coming" if resumed else "connected")
+	_on_take({})
 	_show_state()
 
 
