@@ -15,6 +15,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.engine)
+            item.add_marker(pytest.mark.timeout(900))  # software rendering
 
 
 @pytest.fixture(scope="session")

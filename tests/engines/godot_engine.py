@@ -18,7 +18,7 @@ REPOSITORY = HERE.parent.parent
 PROJECT = REPOSITORY / "engine_clients" / "godot"
 CACHE = Path(os.environ.get("SPATIA_ENGINES", REPOSITORY / ".engines"))
 START_SECS = 120.0
-ANSWER_SECS = 60.0
+ANSWER_SECS = 150.0
 OLDEST = (4, 4)
 
 
