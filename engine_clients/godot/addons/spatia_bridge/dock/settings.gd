@@ -1,7 +1,7 @@
 @tool
 extends RefCounted
-## What the dock remembers from one run of the editor to the next: per project and per user, never in the project's files, since
-## there may be a token among it.
+## What the dock remembers from one run of the editor to the next: in the project's `.godot` folder, which is not
+## committed, since there may be a token among it.
 
 const SECTION: String = "spatia_bridge"
 const DEFAULTS: Dictionary = {
