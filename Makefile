@@ -17,7 +17,7 @@ EXTRAS := $(if $(filter none,$(TORCH)),dev,dev,models)
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 SYSTEM_PACKAGES := libusb-1.0-0 libgl1 libegl1 libgomp1
 
-.PHONY: setup demo test check format proto system clean
+.PHONY: setup demo test test-engines check format proto system clean
 
 setup: $(STAMP)
 
@@ -54,6 +54,12 @@ demo: setup
 
 test: check
 	$(RUN)/python -m pytest -q
+
+# Real engines: any Godot from 4.4 on in $$GODOT or on PATH, else one that is fetched to .engines/ (as root, on Debian).
+# RENDERERS="opengl3 vulkan" tests both of Godot's renderers. Pictures are left in build/engines/.
+RENDERERS ?= opengl3
+test-engines: setup
+	SPATIA_RENDERERS="$(RENDERERS)" $(RUN)/python -m pytest -q -rs -s -m engine tests/engines
 
 check: setup
 	$(RUN)/ruff check .
