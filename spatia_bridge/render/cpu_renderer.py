@@ -130,7 +130,7 @@ class CpuRenderer:
 def _bands(seen: Selection, batch: slice, height: int) -> list[tuple[int, int]]:
     """Bands of rows with about the same number of points to draw, one a worker; where they lie changes no pixel."""
     tops, bottoms = seen.bounds_px[batch, 1], seen.bounds_px[batch, 3]
-    a_row = seen.takes[batch] / np.maximum(bottoms - tops, 1)
+    a_row = seen.work[batch] / np.maximum(bottoms - tops, 1)
     change = np.bincount(tops, a_row, height + 1) - np.bincount(bottoms, a_row, height + 1)
     return _cut(np.cumsum(change[:height]) + PIXEL_ROW_WORK, 1)
 

@@ -40,6 +40,7 @@ MARGIN_PX = 2.0  # beyond the image's edges: the smallest splats, and float32 ro
 ROUNDING = 1e-4  # relative; far above what float32 loses, far below what would cost anything
 TABLES_KEPT = 4
 SAMPLED = 16  # chunks of a table, to find the one that a snapshot has most of
+WIDE_WORK = 6.0  # measured: what a wide splat costs more than one that only finds its home
 MIN_SLANT = 0.25  # of the cosine between normals and the view
 NORMALS = 256  # of a chunk's first points, an even sample, say how it is slanted
 CELLS = 8  # where in an extent the lengths of the even prefixes begin
@@ -188,6 +189,7 @@ class Selection:
         bounds_px: int32 (S, 4), the pixels that its splats can reach, clipped to the image: left, top, right, bottom (exclusive).
         max_key: float32 (S,), no pixel of it gets a greater key.
         batch: int64 (S,), which batch it is drawn in; never falls.
+        work: float64 (S,), about what it costs to draw it, in small splats; changes no pixel.
         widest_px: float32 (S,), splats of at most this radius find homes; 0 in batches with too few of them. Alike in a batch.
         camera_from_world: float32 (3, 3), the rotation, for the normals.
     """
@@ -199,6 +201,7 @@ class Selection:
     bounds_px: npt.NDArray[np.int32]
     max_key: npt.NDArray[np.float32]
     batch: Integers
+    work: Floats
     widest_px: npt.NDArray[np.float32]
     camera_from_world: npt.NDArray[np.float32]
 
@@ -240,6 +243,7 @@ def select(table: ChunkTable, camera: Camera) -> Selection:
         bounds_px=_bounds_px(centre[rows], half, radius_of_depth * focal, camera),
         max_key=max_key.astype(np.float32),
         batch=batch,
+        work=taken * (1 + WIDE_WORK * np.clip(reach / np.maximum(centre[rows, 2], near) * focal - WINDOW_PX, 0, 1)),
         widest_px=np.where(small >= GATHER_POINTS_PER_PIXEL * pixels, WINDOW_PX + 0.5, 0).astype(np.float32),
         camera_from_world=pose[:3, :3].astype(np.float32),
     )
