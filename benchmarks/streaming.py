@@ -313,19 +313,13 @@ def measure(quick: bool) -> dict[str, Any]:
         first_coarse_ms = 1e3 * statistics.median(coarse)
         for name, seconds in loop.items():
             print(f"  {name:10} {1e3 * seconds:7.0f} ms on loopback")
-        ports = {
-            "grpc": grpc_port,
-            "websocket": web_port,
-            "viser": viser_port,
-            "rerun": int(rerun_url.split(":")[2].split("/")[0]),
-        }
+        ports = {"grpc": grpc_port, "websocket": web_port, "viser": viser_port}
         relays = {name: stack.enter_context(process(relay_process, port))[0] for name, port in ports.items()}
         link = medians(
             {
                 "grpc": lambda: one(f"127.0.0.1:{relays['grpc']}"),
                 "websocket": lambda: one(f"ws://127.0.0.1:{relays['websocket']}"),
                 "viser": lambda: run_one(hold_viser(relays["viser"], count)),
-                "rerun": lambda: rerun_job(rerun_url.replace(str(ports["rerun"]), str(relays["rerun"]))),
             },
             runs,
         )
