@@ -31,8 +31,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.streaming import CREDIT_BYTES, SESSION, hall, process
-from spatia_bridge.app import build_host, serving, tune_process
+from benchmarks.streaming import CREDIT_BYTES, SESSION, open_hall, process
+from spatia_bridge.app import serving, tune_process
 from spatia_bridge.client import BridgeClient
 from spatia_bridge.client.mirror import PointMirror
 from spatia_bridge.client.transport import open_transport
@@ -40,8 +40,7 @@ from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.link import messages as msg
-from spatia_bridge.memory import Cause, Sphere
-from spatia_bridge.memory.merge import Update
+from spatia_bridge.memory import Sphere
 
 SIZE = (256, 144)
 EDIT_SECS = 0.5
@@ -68,10 +67,7 @@ def serve(pipe: Pipe, folder: str) -> None:
         wall.append(time.perf_counter() - start)
 
     async def main() -> None:
-        host = build_host(Path(folder))
-        session = await host.open(SESSION, create=True)
-        base, snapshot = session.memory.snapshot(), hall()
-        session.memory.commit(Update(dict(snapshot.chunks), voxel_size_m=snapshot.voxel_size_m), base, Cause.SEED)
+        host, snapshot = await open_hall(folder)
         tune_process()  # as `spatia-bridge serve`
         asyncio.Handle._run = timed  # type: ignore[method-assign]
         async with serving(host, "127.0.0.1:0", websocket="127.0.0.1:0") as ports:

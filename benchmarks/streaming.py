@@ -43,6 +43,7 @@ from spatia_bridge.link.messages import ChunkPart
 from spatia_bridge.memory import Box, Cause
 from spatia_bridge.memory.merge import Update
 from spatia_bridge.memory.snapshot import Snapshot
+from spatia_bridge.session.host import SessionHost
 
 VOXEL_M = 0.0126 / np.sqrt(2)  # five million points
 LINK_MBIT = 200
@@ -83,14 +84,20 @@ def arrays(base: Snapshot) -> tuple[np.ndarray, np.ndarray]:
     return points.astype(np.float32), np.concatenate([chunk.records["rgb"] for chunk in base.chunks.values()])
 
 
+async def open_hall(folder: str) -> tuple[SessionHost, Snapshot]:
+    """A host with the hall as its one session."""
+    host = build_host(Path(folder))
+    session = await host.open(SESSION, create=True)
+    base, snapshot = session.memory.snapshot(), hall()
+    session.memory.commit(Update(dict(snapshot.chunks), voxel_size_m=snapshot.voxel_size_m), base, Cause.SEED)
+    return host, snapshot
+
+
 def ours(pipe: Pipe, folder: str) -> None:
     """Serve the hall until told to end."""
 
     async def main() -> None:
-        host = build_host(Path(folder))
-        session = await host.open(SESSION, create=True)
-        base, snapshot = session.memory.snapshot(), hall()
-        session.memory.commit(Update(dict(snapshot.chunks), voxel_size_m=snapshot.voxel_size_m), base, Cause.SEED)
+        host, snapshot = await open_hall(folder)
         async with serving(host, "127.0.0.1:0", websocket="127.0.0.1:0") as ports:
             pipe.send((ports.port, ports.websocket_port, snapshot.points, len(snapshot.chunks)))
             await asyncio.to_thread(pipe.recv)

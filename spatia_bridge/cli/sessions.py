@@ -73,8 +73,7 @@ async def _fork(args: argparse.Namespace) -> None:
 
 async def _prune(args: argparse.Namespace) -> None:
     question = f"Forget the content of all but the newest {args.keep} revisions of session {args.session}, for good?"
-    if not args.yes and not confirmed(question):
-        raise InvalidInputError(f"session {args.session} was not pruned", "say yes, or add --yes")
+    _make_sure(args, question, "pruned")
     async with open_place(args) as place:
         pruned = await place.prune(args.session, args.keep)
     session = pruned.session or mgmt.SessionInfo(id=args.session)
@@ -87,11 +86,16 @@ async def _prune(args: argparse.Namespace) -> None:
 
 async def _delete(args: argparse.Namespace) -> None:
     question = f"Delete session {args.session} with all its frames and revisions, for good?"
-    if not args.yes and not confirmed(question):
-        raise InvalidInputError(f"session {args.session} was not deleted", "say yes, or add --yes")
+    _make_sure(args, question, "deleted")
     async with open_place(args) as place:
         await place.delete(args.session)
     print(f"session {args.session} is deleted")
+
+
+def _make_sure(args: argparse.Namespace, question: str, done: str) -> None:
+    """Raises InvalidInputError: whoever was asked did not say yes."""
+    if not args.yes and not confirmed(question):
+        raise InvalidInputError(f"session {args.session} was not {done}", "say yes, or add --yes")
 
 
 def _plain_session(session: mgmt.SessionInfo) -> dict[str, Any]:

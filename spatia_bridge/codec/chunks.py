@@ -7,17 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.errors import CodecError
-from spatia_bridge.memory.chunk import Chunk, ChunkIndex
+from spatia_bridge.memory.chunk import ChunkIndex
 from spatia_bridge.memory.record import CHUNK_SIDE, PACKED_BYTES, QUARTERS, FloatArray, decode_footprint
 
 MAX_POINTS = CHUNK_SIDE**3
 PACKED = np.dtype([("xyz", "u1", (3,)), ("footprint", "u1"), ("rgb", "u1", (3,)), ("confidence", "u1")])
 assert PACKED.itemsize == PACKED_BYTES
-
-
-def encode_packed(chunk: Chunk) -> bytes:
-    """8 bytes a point, row by row in canonical order."""
-    return chunk.packed()
 
 
 def decode_packed(data: bytes) -> npt.NDArray[np.void]:

@@ -1,6 +1,7 @@
 """The host keeps sessions open: one Session object for all who watch it, opened on first use, closed with the server."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
@@ -47,6 +48,7 @@ class SessionHost:
         self.workers = workers or LocalWorkers()
         self._open: dict[str, Session] = {}
         self._opening = asyncio.Lock()
+        self._making = threading.Lock()
         self._instances: dict[str, Generator] = {}
         self._closed = False
 
@@ -87,9 +89,10 @@ class SessionHost:
         name = name or self._default
         if name not in self._makers:
             raise NotFoundError(f"there is no generator {name!r}", f"use one of: {', '.join(sorted(self._makers))}")
-        if name not in self._instances:
-            self._instances[name] = self._makers[name]()
-        return self._instances[name]
+        with self._making:  # workers ask too
+            if name not in self._instances:
+                self._instances[name] = self._makers[name]()
+            return self._instances[name]
 
     def generators(self) -> list[GeneratorInfo]:
         """What clients may name, the default first."""

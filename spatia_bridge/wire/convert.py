@@ -136,9 +136,12 @@ def to_proto(message: Any) -> Any:
     try:
         return _to_proto(message)
     except (ValueError, TypeError, KeyError) as error:
-        raise InvalidInputError(
-            f"{type(message).__name__} cannot be sent: {error}", "give values that the field can hold"
-        ) from error
+        raise unsendable(message, error) from error
+
+
+def unsendable(message: Any, error: Exception) -> InvalidInputError:
+    """What is wrong with a message that cannot be written, in whichever encoding."""
+    return InvalidInputError(f"{type(message).__name__} cannot be sent: {error}", "give values that the field can hold")
 
 
 def _to_proto(message: Any) -> Message:

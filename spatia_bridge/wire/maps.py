@@ -39,7 +39,7 @@ import msgpack
 from google.protobuf.descriptor import FieldDescriptor, OneofDescriptor
 
 from spatia_bridge.errors import CodecError, InvalidInputError, LimitExceededError
-from spatia_bridge.wire.convert import EnumPlan, FieldPlan, plan_for, plan_of
+from spatia_bridge.wire.convert import EnumPlan, FieldPlan, plan_for, plan_of, unsendable
 
 MAX_DEPTH = 32  # the schema's own is 8; unknown keys may hold more
 MAX_VALUES = 1 << 20  # in one message: a trajectory of 20 000 cameras has 400 000
@@ -121,9 +121,7 @@ def to_map(message: Any) -> dict[str, Any]:
     try:
         return _write(message)
     except (_MisfitError, TypeError, KeyError) as error:
-        raise InvalidInputError(
-            f"{type(message).__name__} cannot be sent: {error}", "give values that the field can hold"
-        ) from error
+        raise unsendable(message, error) from error
 
 
 def from_map(dataclass: type, value: Any) -> Any:

@@ -2,21 +2,8 @@ import pytest
 
 from spatia_bridge.gateway import GatewayServer
 from spatia_bridge.service import BridgeServer
-from tests.service.hosts import Painter, make_host
 
 SERVERS = {"grpc": (BridgeServer, ""), "websocket": (GatewayServer, "ws://")}
-
-
-@pytest.fixture
-def painter():
-    return Painter()
-
-
-@pytest.fixture
-async def host(tmp_path, painter):
-    host = make_host(tmp_path / "sessions", painter)
-    yield host
-    await host.close()
 
 
 @pytest.fixture(params=list(SERVERS))

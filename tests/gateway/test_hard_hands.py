@@ -37,22 +37,6 @@ from tests.wire.test_maps import HUGE, WRONG
 from tests.worlds import camera, look
 
 
-@pytest.fixture
-async def guard(address, host):
-    """A seeded session and a second client; afterwards both must be as they were."""
-    async with await BridgeClient.connect(address, "s", name="bystander") as bystander:
-        await bystander.seed([look(camera())])
-        before = await bystander.synced()
-        session = await host.open("s")
-        digest = session.memory.snapshot().record_digest
-        yield
-        await bystander.ping()
-        assert await bystander.synced() == before
-        assert session.memory.snapshot().record_digest == digest
-        async with await BridgeClient.connect(address, "s") as newcomer:
-            assert await newcomer.synced() == before
-
-
 async def test_every_refusal_is_that_of_grpc(address, guard):
     async with await BridgeClient.connect(address, "s") as client:
         for name, (body, code) in REFUSED.items():

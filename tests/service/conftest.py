@@ -1,19 +1,7 @@
 import pytest
 
+from spatia_bridge.client import SessionsClient
 from spatia_bridge.service import BridgeServer
-from tests.service.hosts import Painter, make_host
-
-
-@pytest.fixture
-def painter():
-    return Painter()
-
-
-@pytest.fixture
-async def host(tmp_path, painter):
-    host = make_host(tmp_path / "sessions", painter)
-    yield host
-    await host.close()
 
 
 @pytest.fixture
@@ -27,3 +15,9 @@ async def server(host):
 @pytest.fixture
 def address(server):
     return f"127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+async def sessions(address):
+    async with SessionsClient(address) as sessions:
+        yield sessions

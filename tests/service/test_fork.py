@@ -3,30 +3,15 @@
 import numpy as np
 import pytest
 
-from spatia_bridge.client import BridgeClient, SessionsClient
+from spatia_bridge.client import BridgeClient
 from spatia_bridge.client.views import colour_of
 from spatia_bridge.errors import ConflictError, InvalidInputError, NotFoundError
-from spatia_bridge.geometry.trajectory import trajectory_of
 from spatia_bridge.link.events import TakeState
-from spatia_bridge.memory import Box, Cause
+from spatia_bridge.memory import Cause
 from spatia_bridge.session.gallery import setting_holds
 from spatia_bridge.store.clips import ClipState
-from tests.worlds import PILLAR_HIGH, PILLAR_LOW, camera, look
-
-PATH = trajectory_of([camera(eye=(x, -0.5, -2.5)) for x in np.linspace(0, 0.8, 6)])
-PILLAR = Box.from_bounds(PILLAR_LOW - 0.1, PILLAR_HIGH + 0.1)
-
-
-@pytest.fixture
-async def sessions(address):
-    async with SessionsClient(address) as sessions:
-        yield sessions
-
-
-async def accepted(client):
-    """One more take, folded in; its number."""
-    last = await client.wait_job(await client.generate(trajectory=PATH, clips=1, auto_accept=True))
-    return last.take
+from tests.service.walks import PATH, PILLAR, accepted
+from tests.worlds import camera, look
 
 
 async def test_a_fork_of_the_past_while_the_source_is_in_use(address, sessions, host):

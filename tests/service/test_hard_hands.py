@@ -59,22 +59,6 @@ ALLOWED_GROWTH_KIB = 400 << 10
 parse = parser(msg.ServerMessage)
 
 
-@pytest.fixture
-async def guard(address, host):
-    """A seeded session and a second client; afterwards both must be as they were."""
-    async with await BridgeClient.connect(address, "s", name="bystander") as bystander:
-        await bystander.seed([look(camera())])
-        before = await bystander.synced()
-        session = await host.open("s")
-        digest = session.memory.snapshot().record_digest
-        yield
-        await bystander.ping()
-        assert await bystander.synced() == before
-        assert session.memory.snapshot().record_digest == digest
-        async with await BridgeClient.connect(address, "s") as newcomer:
-            assert await newcomer.synced() == before
-
-
 def seed(**fields):
     parts = {name: getattr(GOOD, name) for name in ("camera", "colour", "depth", "metres_per_unit")}
     return msg.Seed(msg.View(**{**parts, **fields}))
