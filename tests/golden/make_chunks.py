@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from spatia_bridge.codec.chunks import encode_packed
 from spatia_bridge.codec.compact import IN_PARTS, encode_compact
 from spatia_bridge.codec.images import encode_depth, encode_depth_png16, encode_mask, encode_png, encode_u16
 from spatia_bridge.memory import RECORD, Chunk, ChunkIndex, Snapshot
@@ -70,7 +69,7 @@ def golden_files() -> dict[str, bytes]:
     }
     return {
         "chunk_records.bin": chunk.records.tobytes(),
-        "chunk_packed.bin": encode_packed(chunk),
+        "chunk_packed.bin": chunk.packed(),
         "chunk_compact.bin": encode_compact(chunk),
         "chunk_compact_parts.bin": encode_compact(chunk, IN_PARTS),
         "depth_plane.bin": encode_depth(depth),
