@@ -5,6 +5,7 @@ image by s multiplies all four intrinsics by s (as in COLMAP and gsplat; OpenCV'
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -84,9 +85,12 @@ class Camera:
         pose.flags.writeable = False
         object.__setattr__(self, "world_from_camera", pose)
 
-    @property
+    @cached_property
     def camera_from_world(self) -> se3.Array:
-        return se3.inverse(self.world_from_camera)
+        """The inverse pose, read-only."""
+        pose = se3.inverse(self.world_from_camera)
+        pose.flags.writeable = False
+        return pose
 
     @property
     def position_world(self) -> se3.Array:
