@@ -5,6 +5,8 @@ z-buffer takes one point after the other. The records are read where they lie, b
 x86 and ARM are); the caller keeps the chunks alive. Bands write to disjoint rows, and what a pixel gets depends only on the order
 of the points, so any split into bands gives the same image. `gather_band` reads the homes of the rows next to its band: all bands
 of a batch must have been through `splat_band` before.
+
+All in one file: the cache of compiled code on disk notices a change in the caller's own file, and in no other.
 """
 
 from collections.abc import Callable
