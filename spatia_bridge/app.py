@@ -21,6 +21,7 @@ from spatia_bridge.session.host import SessionHost
 from spatia_bridge.session.loop import Stages
 from spatia_bridge.slam.update import Slam
 from spatia_bridge.store.library import SessionLibrary
+from spatia_bridge.tls import Certificate
 
 GENERATORS = "spatia_bridge.generators"  # the entry point group
 DEFAULT_GENERATOR = "reproject"
@@ -108,7 +109,13 @@ class Serving:
 
 @contextlib.asynccontextmanager
 async def serving(
-    host: SessionHost, address: str, token: str = "", *, websocket: str | None = None, allowed_origins: Collection[str] = ()
+    host: SessionHost,
+    address: str,
+    token: str = "",
+    *,
+    websocket: str | None = None,
+    allowed_origins: Collection[str] = (),
+    certificate: Certificate | None = None,
 ) -> AsyncIterator[Serving]:
     """Servers that listen within the block; afterwards their clients are told, and the host is closed.
 
@@ -117,11 +124,14 @@ async def serving(
         token: if not empty, clients must show it.
         websocket: `host:port` for WebSocket; None = no such server.
         allowed_origins: of pages, besides those of this machine, that may connect over WebSocket.
+        certificate: for TLS on both; None = plain text.
     Raises:
         UnavailableError: an address cannot be had.
     """
-    server = BridgeServer(host, address, token=token)
-    gateway = GatewayServer(host, websocket, token=token, allowed_origins=allowed_origins) if websocket else None
+    server = BridgeServer(host, address, token=token, certificate=certificate)
+    gateway = None
+    if websocket:
+        gateway = GatewayServer(host, websocket, token=token, allowed_origins=allowed_origins, certificate=certificate)
     try:
         await server.start()
         if gateway is not None:

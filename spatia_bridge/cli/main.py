@@ -20,10 +20,14 @@ ENGINES = ("opencv", "unity", "godot", "unreal")
 PATH_FORMATS = ("json", "tum")
 DEFAULT_PORT = 50051
 TOKEN_VARIABLE = "SPATIA_BRIDGE_TOKEN"
+AUTHORITIES_VARIABLE = "SPATIA_BRIDGE_CA"
 FAILED, CANCELLED = 1, 130
 
 _DATA_HELP = "folder of the sessions (default: spatia-bridge in your XDG data folder)"
-_SERVER_HELP = f"ask a running server at HOST:PORT instead; its token, if it wants one, comes from ${TOKEN_VARIABLE}"
+_SERVER_HELP = (
+    f"ask a running server at HOST:PORT instead, with TLS at grpcs://HOST:PORT; its token, if it wants one, comes from "
+    f"${TOKEN_VARIABLE}, the PEM file of the authorities to believe from ${AUTHORITIES_VARIABLE}"
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -70,6 +74,8 @@ def _add_serve(commands: "Commands") -> None:
         metavar="N",
         help="prune sessions that have a quarter more than N revisions to the newest N (default: keep all)",
     )
+    serve.add_argument("--tls-cert", metavar="PEM", help="certificate chain to show: both servers then speak TLS only")
+    serve.add_argument("--tls-key", metavar="PEM", help="its private key, without a password")
     serve.add_argument("--json", action="store_true", help="print where it listens as one line of JSON")
     serve.set_defaults(module="spatia_bridge.cli.serve")
 

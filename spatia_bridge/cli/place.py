@@ -5,10 +5,10 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from spatia_bridge.app import build_host, default_data_dir, serving
-from spatia_bridge.cli.main import TOKEN_VARIABLE
+from spatia_bridge.cli.main import AUTHORITIES_VARIABLE, TOKEN_VARIABLE
 from spatia_bridge.client import SessionsClient
 from spatia_bridge.client.sessions import sent_intrinsics
 from spatia_bridge.errors import NotFoundError
@@ -17,6 +17,7 @@ from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.link import management as mgmt
 from spatia_bridge.service.sessions import SessionsService
 from spatia_bridge.session.host import SessionHost
+from spatia_bridge.tls import read_pem
 
 
 class Place(Protocol):
@@ -89,6 +90,13 @@ class LocalSessions:
             yield piece.data
 
 
+class Access(TypedDict):
+    """A token, and whose certificates to believe: keywords of both clients."""
+
+    token: str
+    authorities_pem: bytes | None
+
+
 @asynccontextmanager
 async def open_place(args: argparse.Namespace) -> AsyncIterator[Place]:
     """What --server or --data say.
@@ -97,7 +105,7 @@ async def open_place(args: argparse.Namespace) -> AsyncIterator[Place]:
         NotFoundError: the folder does not exist; commands that look for sessions do not make one.
     """
     if args.server:
-        async with SessionsClient(args.server, token=os.environ.get(TOKEN_VARIABLE, "")) as client:
+        async with SessionsClient(args.server, **access()) as client:
             yield client
         return
     host = _host_of(args)
@@ -108,17 +116,27 @@ async def open_place(args: argparse.Namespace) -> AsyncIterator[Place]:
 
 
 @asynccontextmanager
-async def open_server(args: argparse.Namespace) -> AsyncIterator[str]:
-    """The address of the server that --server names, or else of one on the loopback, as long as the block, for the folder.
+async def open_server(args: argparse.Namespace) -> AsyncIterator[tuple[str, Access]]:
+    """The server that --server names and how to enter it, or else one on the loopback, as long as the block, for the folder.
 
     Raises:
         NotFoundError: the folder does not exist.
     """
     if args.server:
-        yield args.server
+        yield args.server, access()
         return
     async with serving(_host_of(args), "127.0.0.1:0") as server:
-        yield f"127.0.0.1:{server.port}"
+        yield f"127.0.0.1:{server.port}", Access(token="", authorities_pem=None)
+
+
+def access() -> Access:
+    """What the environment says about how to enter a server.
+
+    Raises:
+        InvalidInputError: the file of authorities cannot be read or is no PEM.
+    """
+    authorities = os.environ.get(AUTHORITIES_VARIABLE, "")
+    return Access(token=os.environ.get(TOKEN_VARIABLE, ""), authorities_pem=read_pem(Path(authorities)) if authorities else None)
 
 
 def _host_of(args: argparse.Namespace) -> SessionHost:

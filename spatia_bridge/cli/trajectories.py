@@ -4,12 +4,10 @@ import argparse
 import asyncio
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 from spatia_bridge.cli.flight import fly_saved
-from spatia_bridge.cli.main import TOKEN_VARIABLE
 from spatia_bridge.cli.place import open_place, open_server
 from spatia_bridge.cli.progress import Reporter, bytes_text
 from spatia_bridge.cli.tables import confirmed, make_table, print_table, time_text
@@ -101,10 +99,9 @@ async def _export(args: argparse.Namespace) -> None:
 
 
 async def _fly(args: argparse.Namespace) -> None:
-    token = os.environ.get(TOKEN_VARIABLE, "") if args.server else ""
-    async with open_server(args) as address:
+    async with open_server(args) as (address, entry):
         name = "spatia-bridge trajectories fly"
-        async with await BridgeClient.connect(address, args.session, create=False, token=token, name=name) as client:
+        async with await BridgeClient.connect(address, args.session, create=False, name=name, **entry) as client:
             revisions = await fly_saved(
                 client,
                 args.name,

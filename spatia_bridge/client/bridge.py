@@ -5,8 +5,6 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
-import grpc
-
 from spatia_bridge.client import views
 from spatia_bridge.client.editing import EditRequests
 from spatia_bridge.client.faults import from_message
@@ -88,20 +86,20 @@ class BridgeClient(EditRequests):
         compressions: Sequence[msg.Compression] = (msg.Compression.ZSTD, msg.Compression.GZIP),
         name: str = "python",
         protocol_version: int = msg.PROTOCOL_VERSION,
-        credentials: grpc.ChannelCredentials | None = None,
+        authorities_pem: bytes | None = None,
     ) -> "BridgeClient":
         """Open the stream, say hello, return once welcome.
 
         Args:
-            address: `host:port` for gRPC, `ws://host:port` for WebSocket.
-            credentials: for gRPC with TLS.
+            address: `host:port` for gRPC, `ws://host:port` for WebSocket; `grpcs://…` and `wss://…` with TLS.
+            authorities_pem: whose certificates are believed; None = the usual ones.
             mirror: of an earlier link to the same session: only what changed since comes.
             auto_credit: give credit back as chunk parts are applied; otherwise call `grant`.
         Raises:
             UnavailableError: no server there; any domain error: the server refuses.
         """
         mirror = mirror or PointMirror()
-        client = cls(await open_transport(address, credentials), engine, mirror, auto_credit, credit_bytes)
+        client = cls(await open_transport(address, authorities_pem), engine, mirror, auto_credit, credit_bytes)
         hello = msg.Hello(
             protocol_version,
             name,

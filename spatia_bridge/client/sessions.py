@@ -16,6 +16,7 @@ from spatia_bridge.link import management as mgmt
 from spatia_bridge.link import messages as msg
 from spatia_bridge.wire.rpc import MAX_MESSAGE_BYTES, SESSIONS, methods
 
+GRPC_TLS = "grpcs://"
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -24,16 +25,20 @@ CHANNEL_OPTIONS = [
 ]
 
 
-def open_channel(address: str, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
-    """A channel with this protocol's limits; credentials None = plain text.
+def open_channel(address: str, authorities_pem: bytes | None = None) -> grpc.aio.Channel:
+    """A channel with this protocol's limits: `host:port` in plain text, `grpcs://host:port` with TLS.
 
-    Raises InvalidInputError: the address of a WebSocket, which has the live link only.
+    Args:
+        authorities_pem: whose certificates are believed; None = those that gRPC brings along.
+    Raises:
+        InvalidInputError: the address of a WebSocket, which has the live link only.
     """
     if address.startswith(("ws://", "wss://")):
-        raise InvalidInputError(f"{address} is no gRPC address", "give HOST:PORT, as `serve` announces it")
-    if credentials is None:
+        raise InvalidInputError(f"{address} is no gRPC address", "give HOST:PORT or grpcs://HOST:PORT, as `serve` announces it")
+    if not address.startswith(GRPC_TLS):
         return grpc.aio.insecure_channel(address, CHANNEL_OPTIONS)
-    return grpc.aio.secure_channel(address, credentials, CHANNEL_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(authorities_pem)
+    return grpc.aio.secure_channel(address.removeprefix(GRPC_TLS), credentials, CHANNEL_OPTIONS)
 
 
 def sent_intrinsics(k: Intrinsics | None) -> msg.Intrinsics | None:
@@ -49,8 +54,9 @@ class SessionsClient:
     async with SessionsClient("127.0.0.1:50051") as sessions: print(await sessions.list())
     """
 
-    def __init__(self, address: str, *, token: str = "", credentials: grpc.ChannelCredentials | None = None) -> None:
-        self._channel = open_channel(address, credentials)
+    def __init__(self, address: str, *, token: str = "", authorities_pem: bytes | None = None) -> None:
+        """For the address and the authorities see `open_channel`."""
+        self._channel = open_channel(address, authorities_pem)
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._methods = methods(SESSIONS)
 

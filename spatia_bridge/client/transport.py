@@ -30,16 +30,16 @@ class Transport(Protocol):
         """Leave."""
 
 
-async def open_transport(address: str, credentials: grpc.ChannelCredentials | None = None) -> Transport:
-    """`ws://…` or `wss://…` opens a WebSocket, anything else (`host:port`) gRPC, with the credentials for TLS.
+async def open_transport(address: str, authorities_pem: bytes | None = None) -> Transport:
+    """`ws://…` opens a WebSocket, `wss://…` one with TLS; `host:port` gRPC, `grpcs://…` with TLS.
 
     Raises what opening the WebSocket raises; gRPC connects when it is first written to.
     """
     if address.startswith(("ws://", "wss://")):
         from spatia_bridge.client.websocket import WebSocketTransport  # who speaks gRPC does not need it
 
-        return await WebSocketTransport.open(address)
-    return GrpcTransport(open_channel(address, credentials))
+        return await WebSocketTransport.open(address, authorities_pem)
+    return GrpcTransport(open_channel(address, authorities_pem))
 
 
 class GrpcTransport:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
@@ -18,6 +19,7 @@ from spatia_bridge.errors import (
     VersionMismatchError,
 )
 from spatia_bridge.link.messages import ClientMessage, ServerMessage
+from spatia_bridge.tls import client_context
 from spatia_bridge.wire.packets import MAX_PACKET_BYTES, SUBPROTOCOL, PacketReader, PacketWriter, UnreadableError
 
 LARGE_BYTES = 8 << 10  # what takes more than a few milliseconds to read is read off the loop
@@ -36,9 +38,11 @@ class WebSocketTransport:
         self._fragments = asyncio.Lock()  # those of two messages must not be mixed
 
     @classmethod
-    async def open(cls, address: str) -> "WebSocketTransport":
+    async def open(cls, address: str, authorities_pem: bytes | None = None) -> "WebSocketTransport":
         """Connect.
 
+        Args:
+            authorities_pem: whose certificates are believed; None = those that this machine believes.
         Raises:
             UnavailableError: no server there; VersionMismatchError, ProtocolError: one that speaks otherwise;
             UnauthenticatedError: it does not let this client in; InvalidInputError: not a WebSocket address.
@@ -46,6 +50,7 @@ class WebSocketTransport:
         try:
             socket = await connect(
                 address,
+                ssl=client_context(authorities_pem) if address.startswith("wss://") else None,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 compression=None,
                 proxy=None,
@@ -54,6 +59,8 @@ class WebSocketTransport:
                 ping_timeout=PONG_SECS,
                 close_timeout=CLOSE_SECS,
             )
+        except ssl.SSLError as error:  # a ValueError, too, where the certificate is not believed
+            raise UnavailableError(f"no TLS with {address}: {error}", "check its certificate, and whom you believe") from error
         except (InvalidURI, ValueError) as error:
             raise InvalidInputError(f"{address} is no WebSocket address", "write ws://HOST:PORT") from error
         except InvalidStatus as error:

@@ -26,6 +26,7 @@ from spatia_bridge.gateway.handshake import refusal
 from spatia_bridge.link.messages import ClientMessage, Error, ServerMessage
 from spatia_bridge.session.connection import Connection, domain_error
 from spatia_bridge.session.host import SessionHost
+from spatia_bridge.tls import Certificate
 from spatia_bridge.wire.packets import MAX_PACKET_BYTES, SUBPROTOCOL, PacketReader, PacketWriter, UnreadableError
 from spatia_bridge.wire.rpc import MAX_MESSAGE_BYTES
 
@@ -51,15 +52,25 @@ class GatewayServer:
         address: `host:port`; port 0 picks a free one, see `port`.
         token: if not empty, clients must show it in hello.
         allowed_origins: of pages, besides those from this machine, that may connect (`handshake.check_origin`).
+        certificate: for TLS (`wss://`); None = plain text.
 
         async with GatewayServer(host, "127.0.0.1:0") as server: …
     """
 
-    def __init__(self, host: SessionHost, address: str, *, token: str = "", allowed_origins: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        host: SessionHost,
+        address: str,
+        *,
+        token: str = "",
+        allowed_origins: Collection[str] = (),
+        certificate: Certificate | None = None,
+    ) -> None:
         self._host = host
         self._address = address
         self._token = token
         self._allowed = frozenset(allowed_origins)
+        self._certificate = certificate
         self._server: Server | None = None
         self._links: dict[ServerConnection, Connection] = {}
         self._stopping = False
@@ -77,6 +88,7 @@ class GatewayServer:
                 self._serve,
                 name.removeprefix("[").removesuffix("]"),
                 int(port),
+                ssl=None if self._certificate is None else self._certificate.context,
                 process_request=self._check,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 compression=None,  # what is large is compressed already

@@ -15,6 +15,7 @@ from spatia_bridge.service.bridge import BridgeService, Context
 from spatia_bridge.service.sessions import SessionsService
 from spatia_bridge.session.connection import domain_error
 from spatia_bridge.session.host import SessionHost
+from spatia_bridge.tls import Certificate
 from spatia_bridge.wire.rpc import BRIDGE, MAX_MESSAGE_BYTES, SESSIONS, Method, methods
 
 _OPTIONS = [
@@ -38,18 +39,16 @@ class BridgeServer:
         host: the sessions.
         address: `host:port`; port 0 picks a free one, see `port`.
         token: if not empty, clients must show it: in hello, and as `authorization: Bearer …` of management calls.
-        credentials: TLS; None = plain text.
+        certificate: for TLS; None = plain text.
 
         async with BridgeServer(host, "127.0.0.1:0") as server: …
     """
 
-    def __init__(
-        self, host: SessionHost, address: str, *, token: str = "", credentials: grpc.ServerCredentials | None = None
-    ) -> None:
+    def __init__(self, host: SessionHost, address: str, *, token: str = "", certificate: Certificate | None = None) -> None:
         self._host = host
         self._address = address
         self._token = token
-        self._credentials = credentials
+        self._certificate = certificate
         self._server: grpc.aio.Server | None = None
         self._bridge = BridgeService(host, token)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # the stubs lack it
@@ -66,10 +65,11 @@ class BridgeServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((BRIDGE, SESSIONS, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         try:
-            if self._credentials is None:
+            if self._certificate is None:
                 self.port = server.add_insecure_port(self._address)
             else:
-                self.port = server.add_secure_port(self._address, self._credentials)
+                pair = self._certificate.key_pem, self._certificate.chain_pem
+                self.port = server.add_secure_port(self._address, grpc.ssl_server_credentials([pair]))
         except RuntimeError as error:
             raise UnavailableError(f"cannot listen on {self._address}", "choose a free port of this machine") from error
         await server.start()
