@@ -2,7 +2,8 @@
 
     python benchmarks/live.py [--quick]
 
-One server process with a hall of five million points; the clients are in this process, over WebSocket and gRPC in turns. Each
+One server process with a hall of five million points; the clients, over WebSocket and gRPC in turns, are in processes of
+PER_PROCESS each, as engines have a process of their own each (those that never read are in this one). Each
 flies: a pose at 60 Hz, a live projection of 256×144 at 10 Hz; half of that where there are twelve. `pose_to_projection_p95_ms` is
 from the sending of a pose to the arrival of the projection that shows it. The first client also edits (a ball of 20 cm is
 recoloured) every half second; `edit_to_chunk_p95_ms` is from the sending of the edit to the arrival of the first changed chunk at
@@ -18,6 +19,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import multiprocessing as mp
 import sys
 import tempfile
 import time
@@ -44,7 +46,7 @@ from spatia_bridge.memory import Sphere
 
 SIZE = (256, 144)
 EDIT_SECS = 0.5
-READING, STUCK = 12, 4
+READING, STUCK, PER_PROCESS = 12, 4, 3
 POSE_HZ, LIVE_HZ = (
     {1: 60.0, READING: 30.0},
     {1: 10.0, READING: 5.0},
@@ -110,11 +112,19 @@ class Watch(PointMirror):
 
 
 class Editing:
-    """When the last edit was sent, for all clients."""
+    """The last edit, for the clients of all processes: its number, 0 = none yet, and when it was sent, by the machine's clock."""
 
     def __init__(self) -> None:
-        self.sent_at: float | None = None
-        self.number = 0
+        self._state = mp.get_context("spawn").Array("d", 2)
+
+    def begin(self) -> None:
+        with self._state:
+            self._state[:] = [self._state[0] + 1, time.perf_counter()]
+
+    def last(self) -> tuple[int, float]:
+        with self._state:
+            number, sent_at = self._state[:]
+        return int(number), sent_at
 
 
 def camera_at(fraction: float) -> Camera:
@@ -149,42 +159,65 @@ async def edit(client: BridgeClient, end_at: float, editing: Editing) -> None:
     step = 0
     while time.perf_counter() + EDIT_SECS < end_at:
         centre = np.array((-1.0 + 0.3 * (step % 10), 0.0, 3.0 + 0.4 * (step // 10 % 5)))
-        editing.number += 1
-        editing.sent_at = time.perf_counter()
+        editing.begin()
         await client.recolour(Sphere(centre, 0.1), ((37 * step) % 256, 80, 200))
         step += 1
         await asyncio.sleep(EDIT_SECS)
 
 
+def read(pipe: Pipe, addresses: list[str], numbers: range, reading: int, editing: Editing) -> None:
+    """These of the clients that read, in this process: "synced"; told how long, they fly; then their times."""
+
+    async def main() -> None:
+        times = Times()
+        async with contextlib.AsyncExitStack() as stack:
+            clients: dict[int, BridgeClient] = {}
+            for number in numbers:
+                mirror = Watch(_noting(editing, times))
+                address = addresses[number % len(addresses)]
+                client = await BridgeClient.connect(address, SESSION, mirror=mirror, credit_bytes=CREDIT_BYTES)
+                clients[number] = await stack.enter_async_context(client)
+            for client in clients.values():
+                await client.synced()
+            pipe.send("synced")
+            end_at = time.perf_counter() + await asyncio.to_thread(pipe.recv)
+            flights = [fly(client, number, reading, end_at, times) for number, client in clients.items()]
+            edits = [edit(clients[0], end_at, editing)] if 0 in clients else []
+            await asyncio.gather(*edits, *flights)
+        pipe.send(times)
+        await asyncio.to_thread(pipe.recv)
+
+    asyncio.run(main())
+
+
+def _noting(editing: Editing, times: Times) -> Callable[[], None]:
+    """For one client: how long after each edit its first chunk came."""
+    seen = 0
+
+    def on_chunk() -> None:
+        nonlocal seen
+        number, sent_at = editing.last()
+        if number != seen:
+            seen = number
+            times.edits.append(time.perf_counter() - sent_at)
+
+    return on_chunk
+
+
 async def scenario(addresses: list[str], reading: int, stuck: int, secs: float) -> Times:
     """Some clients that read and fly, the first of which edits, and some that never read."""
-    times, editing = Times(), Editing()
+    editing = Editing()
     async with contextlib.AsyncExitStack() as stack:
-        clients: list[BridgeClient] = []
-        for number in range(reading):
-            seen = [0]
-
-            def on_chunk(seen: list[int] = seen) -> None:
-                if editing.sent_at is not None and seen[0] != editing.number:
-                    seen[0] = editing.number
-                    times.edits.append(time.perf_counter() - editing.sent_at)
-
-            client = await BridgeClient.connect(
-                addresses[number % len(addresses)], SESSION, mirror=Watch(on_chunk), credit_bytes=CREDIT_BYTES
-            )
-            clients.append(await stack.enter_async_context(client))
-        for client in clients:
-            await client.synced()
+        groups = [range(first, min(first + PER_PROCESS, reading)) for first in range(0, reading, PER_PROCESS)]
+        processes = [process(read, addresses, numbers, reading, editing) for numbers in groups]
+        asks = [ask for _, ask in await asyncio.gather(*(asyncio.to_thread(stack.enter_context, each) for each in processes))]
         for number in range(stuck):
             transport = await open_transport(addresses[number % len(addresses)], None)
             stack.push_async_callback(transport.close)
             hello = msg.Hello(1, "stuck", Engine.OPENCV, SESSION, credit_bytes=1 << 40, push_frames=True)
             await transport.write(msg.ClientMessage(1, hello))
-        editing.number, editing.sent_at = 1, None
-        end_at = time.perf_counter() + secs
-        flights = [fly(client, number, reading, end_at, times) for number, client in enumerate(clients)]
-        await asyncio.gather(edit(clients[0], end_at, editing), *flights)
-    return times
+        found = await asyncio.gather(*(asyncio.to_thread(ask, secs) for ask in asks))
+    return Times([s for times in found for s in times.projections], [s for times in found for s in times.edits])
 
 
 def measure(quick: bool) -> dict[str, Any]:

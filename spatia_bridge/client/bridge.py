@@ -9,7 +9,7 @@ from spatia_bridge.client import views
 from spatia_bridge.client.editing import EditRequests
 from spatia_bridge.client.faults import from_message
 from spatia_bridge.client.mirror import PointMirror
-from spatia_bridge.client.transport import BrokenLinkError, Transport, open_transport
+from spatia_bridge.client.transport import BrokenLinkError, Transport, is_local, open_transport
 from spatia_bridge.errors import CancelledError, ProtocolError, SpatiaError, UnavailableError
 from spatia_bridge.frames import RgbdFrame
 from spatia_bridge.geometry.camera import Camera
@@ -18,9 +18,10 @@ from spatia_bridge.geometry.trajectory import Trajectory
 from spatia_bridge.link import axes
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.events import Stage
+from spatia_bridge.link.limits import MAX_BATCH_BYTES
 
 DEFAULT_CREDIT_BYTES = 4 << 20
-CREDIT_STEP_BYTES = 256 << 10  # of chunk data that may be applied before credit for it is given back
+CREDIT_STEP_BYTES = 2 << 20  # of chunk data that may be applied before credit for it is given back
 MAX_EVENTS = 10_000  # that an `events` iterator nobody reads keeps; then the oldest go
 _Listener = tuple[deque[msg.ServerBody], asyncio.Event]  # what came and was not read yet; set when something came
 _CHUNK_BODIES = (msg.ChunkPart, msg.ChunkParts, msg.ChunksRemoved, msg.Synced)
@@ -83,7 +84,7 @@ class BridgeClient(EditRequests):
         credit_bytes: int = DEFAULT_CREDIT_BYTES,
         auto_credit: bool = True,
         push_frames: bool = False,
-        compressions: Sequence[msg.Compression] = (msg.Compression.ZSTD, msg.Compression.GZIP),
+        compressions: Sequence[msg.Compression] | None = None,
         name: str = "python",
         protocol_version: int = msg.PROTOCOL_VERSION,
         authorities_pem: bytes | None = None,
@@ -94,12 +95,19 @@ class BridgeClient(EditRequests):
             address: `host:port` for gRPC, `ws://host:port` for WebSocket; `grpcs://…` and `wss://…` with TLS.
             authorities_pem: whose certificates are believed; None = the usual ones.
             mirror: of an earlier link to the same session: only what changed since comes.
+            compressions: of chunks that it reads, best first. With NONE as the best they also come in large messages, which
+                nothing passes: for where no network is between. None = NONE for gRPC to an address of this machine, else ZSTD,
+                then GZIP; so state them where a tunnel begins on this machine.
             auto_credit: give credit back as chunk parts are applied; otherwise call `grant`.
         Raises:
             UnavailableError: no server there; any domain error: the server refuses.
         """
         mirror = mirror or PointMirror()
         client = cls(await open_transport(address, authorities_pem), engine, mirror, auto_credit, credit_bytes)
+        if compressions is None:
+            network = (msg.Compression.ZSTD, msg.Compression.GZIP)
+            compressions = (msg.Compression.NONE, *network) if is_local(address) else network
+        plain = tuple(compressions[:1]) == (msg.Compression.NONE,)
         hello = msg.Hello(
             protocol_version,
             name,
@@ -112,6 +120,7 @@ class BridgeClient(EditRequests):
             credit_bytes,
             push_frames,
             batch_chunks=True,
+            batch_bytes=MAX_BATCH_BYTES if plain else 0,
         )
         try:
             await client._send(msg.ClientMessage(1, hello))

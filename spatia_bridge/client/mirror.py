@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -9,13 +10,25 @@ import numpy.typing as npt
 
 from spatia_bridge.codec.compression import decompress
 from spatia_bridge.errors import CodecError, ProtocolError
+from spatia_bridge.link.limits import MAX_BATCH_BYTES
 from spatia_bridge.link.messages import ChunkPart, ChunkParts, ChunksRemoved, Compression, Resume, Space, Synced, Welcome
 from spatia_bridge.memory.chunk import ChunkIndex
 from spatia_bridge.memory.record import PACKED_BYTES
 from spatia_bridge.memory.snapshot import chunk_digest
 
-MAX_PART_BYTES = 64 << 10
+MAX_PART_BYTES = MAX_BATCH_BYTES
 _REMEDY = "reconnect without resume; if it happens again, report it"
+_Held = tuple[bytes, int]  # packed bytes, and what the chunk adds to the digest
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A chunk under way: which version, its points in all, what came."""
+
+    version: bytes = b""
+    total: int = 0
+    pieces: list[bytes] = field(default_factory=list)
+    size_bytes: int = 0
 
 
 class PointMirror:
@@ -32,9 +45,10 @@ class PointMirror:
         self.synced: Synced | None = None
         self.clean = False
         self._chunks: dict[ChunkIndex, bytes] = {}
-        self._begun: dict[ChunkIndex, tuple[bytes, int, bytearray]] = {}  # version, points in all, what came
+        self._digests: dict[ChunkIndex, int] = {}  # of the same chunks
+        self._begun: dict[ChunkIndex, _Begun] = {}
         self._digest = 0
-        self._before: dict[ChunkIndex, bytes | None] = {}  # what `synced` had where something changed since
+        self._before: dict[ChunkIndex, _Held | None] = {}  # what `synced` had where something changed since
 
     @property
     def chunks(self) -> Mapping[ChunkIndex, bytes]:
@@ -44,7 +58,7 @@ class PointMirror:
     @property
     def shown(self) -> dict[ChunkIndex, bytes]:
         """Packed bytes of all chunks, of those under way what has come."""
-        return {**self._chunks, **{index: bytes(data) for index, (_, _, data) in self._begun.items()}}
+        return {**self._chunks, **{index: b"".join(begun.pieces) for index, begun in self._begun.items()}}
 
     @property
     def points(self) -> int:
@@ -81,8 +95,8 @@ class PointMirror:
         if self.synced is None:
             return None
         self._begun.clear()
-        for index, data in list(self._before.items()):
-            self._put(index, data)
+        for index, held in list(self._before.items()):
+            self._put(index, held)
         self._before.clear()
         self.clean = True
         return Resume(self.synced.revision, self.synced.digest)
@@ -100,6 +114,7 @@ class PointMirror:
         self.space = welcome.space or Space()
         if not welcome.resumed:
             self._chunks.clear()
+            self._digests.clear()
             self._begun.clear()
             self._before.clear()
             self._digest, self.synced, self.clean = 0, None, False
@@ -112,25 +127,28 @@ class PointMirror:
         self.clean = False
         if part.first == 0:
             self._put(index, None)
-            self._begun[index] = (part.packed_hash, part.total_points, bytearray())
-        version, total, data = self._begun.get(index, (b"", 0, bytearray()))
-        if version != part.packed_hash or len(data) != part.first * PACKED_BYTES or total != part.total_points:
+            self._begun[index] = _Begun(part.packed_hash, part.total_points)
+        begun = self._begun.get(index) or _Begun()
+        came = (begun.version, begun.total, begun.size_bytes)
+        if came != (part.packed_hash, part.total_points, part.first * PACKED_BYTES):
             raise ProtocolError(f"a part of chunk {tuple(index)} from point {part.first} on continues nothing", _REMEDY)
-        data += raw
-        if len(data) >= total * PACKED_BYTES:
+        begun.pieces.append(raw)
+        begun.size_bytes += len(raw)
+        if begun.size_bytes >= begun.total * PACKED_BYTES:
             del self._begun[index]
-            if hashlib.sha256(data).digest() != version:
+            data = b"".join(begun.pieces)
+            if hashlib.sha256(data).digest() != begun.version:
                 raise CodecError(f"chunk {tuple(index)} is not what its hash says", _REMEDY)
-            self._put(index, bytes(data))
+            self._put(index, (data, chunk_digest(index, begun.version)))
 
-    def _put(self, index: ChunkIndex, data: bytes | None) -> None:
-        old = self._chunks.pop(index, None)
+    def _put(self, index: ChunkIndex, held: _Held | None) -> None:
+        old = (self._chunks.pop(index), self._digests.pop(index)) if index in self._chunks else None
         self._before.setdefault(index, old)
-        for each in (old, data):
+        for each in (old, held):
             if each is not None:
-                self._digest ^= chunk_digest(index, hashlib.sha256(each).digest())
-        if data is not None:
-            self._chunks[index] = data
+                self._digest ^= each[1]
+        if held is not None:
+            self._chunks[index], self._digests[index] = held
 
     def _check(self, synced: Synced) -> None:
         if self._begun or self._digest.to_bytes(32, "big") != synced.digest:

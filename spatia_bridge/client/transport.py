@@ -1,7 +1,9 @@
 """How messages get to a server and back: a stream of gRPC, or a WebSocket. The client above knows neither."""
 
 import asyncio
+from ipaddress import ip_address
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import grpc
 
@@ -42,6 +44,18 @@ async def open_transport(address: str, authorities_pem: bytes | None = None) -> 
     return GrpcTransport(open_channel(address, authorities_pem))
 
 
+def is_local(address: str) -> bool:
+    """Whether an address says by itself that it is gRPC to this machine: large messages, uncompressed, are the soonest there. The
+    packets of a WebSocket are small, and each costs more than compression."""
+    if address.startswith(("ws://", "wss://")):
+        return False
+    host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
+
+
 class GrpcTransport:
     """`Bridge.Connect` on a channel that is this transport's own."""
 
@@ -50,6 +64,7 @@ class GrpcTransport:
         self._channel = channel
         self._parse, self._serialise = method.parse_response, method.serialise
         self._sending = asyncio.Lock()
+        self._ahead: asyncio.Task[Any] | None = None
         self._stream: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(method.path, bytes, bytes)(None)
 
     async def write(self, message: ClientMessage) -> None:
@@ -62,14 +77,18 @@ class GrpcTransport:
 
     async def read(self) -> ServerMessage | None:
         try:
-            data: Any = await self._stream.read()
+            data: Any = await (self._ahead or self._stream.read())
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error) from error
         if data is _EOF:
             return None
+        self._ahead = asyncio.create_task(self._stream.read())  # comes in while this one is worked on
+        await asyncio.sleep(0)  # begin it
         message: ServerMessage = self._parse(data)
         return message
 
     async def close(self) -> None:
         self._stream.cancel()
+        if self._ahead is not None:
+            await asyncio.gather(self._ahead, return_exceptions=True)
         await self._channel.close(None)

@@ -231,6 +231,9 @@ def read_occupancy(raw: Bytes, at: Whole, high: Whole, before: Whole, count: Who
 @compiled
 def _added(codes: Counts, known: Counts, new: Counts) -> bool:
     """new ← what ascending codes have more than ascending known; False if one of these is missing."""
+    if not len(known):
+        new[:] = codes
+        return True
     at, fresh = 0, 0
     for i in range(len(codes)):
         if at < len(known) and codes[i] == known[at]:
@@ -346,10 +349,8 @@ def read_part(
         words[0, 0] = words[0, 1] = 0
         for k in range(BASE_BYTES):
             rows[0, FIRST_BYTE + k] = raw[k]
-    voxels = np.empty(count, np.uint32)
-    at = _read_places(raw, at, mask, codes[before:], last, voxels)
-    references, colours = np.empty(count, np.uint32), np.empty(len(words), np.uint32)
-    at = _read_colours(raw, at, mask, before, low, codes, words, seen, references, colours)
+    voxels, references, colours = np.empty(count, np.uint32), np.empty(count, np.uint32), np.empty(len(words), np.uint32)
+    at = _read_points(raw, at, mask, before, low, codes, words, last, seen, voxels, references, colours)
     plain, second = words[0, 0] & np.uint64(0xFF000000FF000000), words[0, 1]
     own_words, own_rows, own_colours = words[before + 1 :], rows[before + 1 :], colours[before + 1 :]
     for i in range(count):
@@ -376,35 +377,15 @@ def _fits(raw: Bytes, at: Whole, mask: Whole, count: Whole) -> bool:
         planes += mask >> bit & 1
     if mask >> (QUARTERS_BIT + 1) or len(raw) != at + planes * count:
         return False
+    used: Whole = 0
     if mask >> QUARTERS_BIT & 1:
         for i in range(count):
-            if raw[at + i] > 63:
-                return False
-    return True
+            used |= raw[at + i]
+    return bool(used < 64)
 
 
 @compiled
-def _read_places(raw: Bytes, at: Whole, mask: Whole, codes: Counts, last: Bytes, voxels: Counts) -> Whole:
-    """voxels ← x, y, z in quarters, a byte each; where the plane ends."""
-    count = len(voxels)
-    for i in range(count):
-        code = np.int64(codes[i])
-        voxels[i] = (_GATHER[code & 511] | _GATHER[code >> 9] << np.uint32(3)) << np.uint32(2)
-    present = mask >> QUARTERS_BIT & 1
-    plane = raw[at : at + count * present]
-    for i in range(count):
-        voxel = voxels[i] >> np.uint32(2)
-        x, y, z = voxel & np.uint32(63), voxel >> np.uint32(8) & np.uint32(63), voxel >> np.uint32(16)
-        quarter = np.uint32(last[0, x]) | np.uint32(last[1, y]) << np.uint32(8) | np.uint32(last[2, z]) << np.uint32(16)
-        if present:
-            quarter = (quarter + _QUARTERS[plane[i]]) & np.uint32(0x030303)
-            last[0, x], last[1, y], last[2, z] = quarter, quarter >> np.uint32(8), quarter >> np.uint32(16)
-        voxels[i] |= quarter
-    return at + count * present
-
-
-@compiled
-def _read_colours(
+def _read_points(
     raw: Bytes,
     at: Whole,
     mask: Whole,
@@ -412,19 +393,27 @@ def _read_colours(
     low: Whole,
     codes: Counts,
     words: Words,
+    last: Bytes,
     seen: Counts,
+    voxels: Counts,
     references: Counts,
     colours: Counts,
 ) -> Whole:
-    """colours ← red, green, blue in bytes 0, 1, 2, by row; references; where the planes end."""
+    """voxels ← x, y, z in quarters, a byte each; colours ← red, green, blue in bytes 0, 1, 2, by row; references; where they end.
+
+    One loop for places and colours: each waits for its own of the point before, but not for the other.
+    """
     count, shift = len(references), np.uint32(3 * low)
-    at = _read_differences(raw, at, mask, colours[before + 1 :])
+    present = mask >> QUARTERS_BIT & 1
+    quarters = raw[at : at + count * present]
+    at = _read_differences(raw, at + count * present, mask, colours[before + 1 :])
     for row in range(before + 1):
         colours[row] = _colour(words[row, 0])
     for i in range(before):
         seen[codes[i] >> shift] = i + 1
     own_codes, own_colours = codes[before:], colours[before + 1 :]  # indexes from 0 need no test for being negative
     for i in range(count):
+        voxels[i] = _place(own_codes[i], _QUARTERS[quarters[i]] if present else np.uint32(0), last)
         row, cell = before + i + 1, np.int64(own_codes[i] >> shift)
         reference, p, q, e = _look(cell, row - 1, seen)
         references[i], seen[cell] = reference, row
@@ -432,6 +421,17 @@ def _read_colours(
     for i in range(len(codes)):
         seen[codes[i] >> shift] = NONE
     return at
+
+
+@compiled
+def _place(code: Whole, difference: Whole, last: Bytes) -> Whole:
+    """x, y, z in quarters, a byte each, of a voxel whose quarters differ so from the last at its coordinates."""
+    voxel = _GATHER[code & np.uint32(511)] | _GATHER[code >> np.uint32(9)] << np.uint32(3)
+    x, y, z = voxel & np.uint32(63), voxel >> np.uint32(8) & np.uint32(63), voxel >> np.uint32(16)
+    quarter = np.uint32(last[0, x]) | np.uint32(last[1, y]) << np.uint32(8) | np.uint32(last[2, z]) << np.uint32(16)
+    quarter = (quarter + difference) & np.uint32(0x030303)
+    last[0, x], last[1, y], last[2, z] = quarter, quarter >> np.uint32(8), quarter >> np.uint32(16)
+    return voxel << np.uint32(2) | quarter
 
 
 @compiled

@@ -24,8 +24,10 @@ class PartCache:
         return len(self._parts)
 
     def get(self, part: Part, compression: str) -> bytes:
-        """A part's packed bytes under that compression; as they are where it does not make them smaller."""
+        """A part's packed bytes under that compression; as they are where it does not make them smaller. "none" is not kept."""
         chunk, first, count = part
+        if compression == "none":  # as quick as finding it
+            return chunk.packed(first, count)
         key = (chunk.packed_hash, first, count, compression)
         with self._lock:
             data = self._parts.get(key)

@@ -23,6 +23,7 @@ from websockets.typing import Subprotocol
 
 from spatia_bridge.errors import LimitExceededError, ProtocolError, UnavailableError
 from spatia_bridge.gateway.handshake import refusal
+from spatia_bridge.link.limits import BATCH_BYTES
 from spatia_bridge.link.messages import ClientMessage, Error, ServerMessage
 from spatia_bridge.session.connection import Connection, domain_error
 from spatia_bridge.session.host import SessionHost
@@ -140,7 +141,9 @@ class GatewayServer:
 
     async def _serve(self, socket: ServerConnection) -> None:
         """One client, from its first message to the end of its link."""
-        link = Connection(self._host, token=self._token, max_message_bytes=MAX_MESSAGE_BYTES)
+        link = Connection(
+            self._host, token=self._token, max_message_bytes=MAX_MESSAGE_BYTES, max_batch_bytes=BATCH_BYTES
+        )  # what fits a packet, whoever asks for more
         self._links[socket] = link
         if self._stopping:
             link.end(UnavailableError("the server is shutting down", "connect again when it is back, and resume"))

@@ -10,9 +10,9 @@ from spatia_bridge.codec.parts import PARTS, Part
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.limits import (
-    BATCH_BYTES,
     BATCH_PARTS,
     COARSE_POINTS,
+    MAX_BATCH_BYTES,
     MAX_CREDIT_BYTES,
     PART_POINTS,
     REMOVED_BATCH,
@@ -40,18 +40,21 @@ class ChunkQueue:
         held: the snapshot that the client holds complete; None = nothing.
         compression: of the parts.
         credit_bytes: of `ChunkPart.data` that may be sent before `grant`.
-        batch: put many small parts into one message.
+        batch_bytes: of data that parts in one message may have together, at most MAX_BATCH_BYTES of it count; 0 = a message holds
+            one part.
 
     Making one takes milliseconds per thousand chunks of difference: make it off the loop.
     """
 
     def __init__(
-        self, head: Snapshot, held: Snapshot | None, compression: Compression, credit_bytes: int, batch: bool = False
+        self, head: Snapshot, held: Snapshot | None, compression: Compression, credit_bytes: int, batch_bytes: int = 0
     ) -> None:
         self.snapshot = head
         self.credit_bytes = min(credit_bytes, MAX_CREDIT_BYTES)
         self.compression = compression
-        self._batch = batch
+        self._compression_name = compression.value
+        self._batch_bytes = min(batch_bytes, MAX_BATCH_BYTES)
+        self._part_points = max(PART_POINTS, self._batch_bytes // PACKED_BYTES)
         self._held = {index: chunk.packed_hash for index, chunk in held.chunks.items()} if held is not None else {}
         self._begun: dict[ChunkIndex, tuple[bytes, int]] = {}  # hash of the version begun, points sent
         self._removed: dict[ChunkIndex, None] = {}
@@ -77,13 +80,13 @@ class ChunkQueue:
         self.credit_bytes = min(self.credit_bytes + credit_bytes, MAX_CREDIT_BYTES)
 
     def next_body(self, now: float) -> ChunkBody | None:
-        """The next message's body, None while nothing is to be said or credit is short. Compresses at most 80 KiB, and mostly
-        nothing: parts are kept for all clients."""
+        """The next message's body, None while nothing is to be said or credit is short. Compresses at most two parts' worth, and
+        mostly nothing: parts are kept for all clients."""
         if self._removed:
             return self._removals()
         index = self._backlog.first(now)
         if index is not None:
-            return self._parts(index, now) if self._batch else self._part(index)
+            return self._parts(index, now) if self._batch_bytes else self._part(index)
         if self._synced:
             return None
         self._synced = True
@@ -94,8 +97,8 @@ class ChunkQueue:
         parts: list[Part] = []
         for index, chunk in self.snapshot.chunks.items():
             if index in self._backlog:
-                starts = range(COARSE_POINTS, len(chunk), PART_POINTS)
-                parts += [(chunk, first, min(PART_POINTS, len(chunk) - first)) for first in starts]
+                starts = range(COARSE_POINTS, len(chunk), self._part_points)
+                parts += [(chunk, first, min(self._part_points, len(chunk) - first)) for first in starts]
                 limit_bytes -= PACKED_BYTES * len(chunk)
                 if limit_bytes < 0:
                     break
@@ -137,7 +140,7 @@ class ChunkQueue:
     def _parts(self, index: ChunkIndex | None, now: float) -> msg.ChunkPart | msg.ChunkParts | None:
         """The part that is due, and those after it that fit into the same message."""
         parts: list[msg.ChunkPart] = []
-        room = BATCH_BYTES
+        room = self._batch_bytes
         while index is not None and len(parts) < BATCH_PARTS:
             part = self._part(index, room)
             if part is None:
@@ -147,7 +150,7 @@ class ChunkQueue:
             index = self._backlog.first(now)
         return msg.ChunkParts(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
 
-    def _part(self, index: ChunkIndex, room: int = BATCH_BYTES) -> msg.ChunkPart | None:
+    def _part(self, index: ChunkIndex, room: int = MAX_BATCH_BYTES) -> msg.ChunkPart | None:
         """The chunk's next part, None where credit is short or its data takes more than `room` bytes."""
         chunk = self.snapshot.chunks[index]
         version, first = self._begun.get(index, (b"", 0))
@@ -156,7 +159,7 @@ class ChunkQueue:
         count = self._count(chunk, first)
         if count == 0:
             return None
-        data, raw_size = PARTS.get((chunk, first, count), self.compression.value), count * PACKED_BYTES
+        data, raw_size = PARTS.get((chunk, first, count), self._compression_name), count * PACKED_BYTES
         if len(data) > room:
             return None
         compression = self.compression if len(data) < raw_size else Compression.NONE  # credit was counted in raw bytes
@@ -166,7 +169,7 @@ class ChunkQueue:
 
     def _count(self, chunk: Chunk, first: int) -> int:
         """How many points the next part has: coarse or fine, within the credit, no slivers; 0 = wait for credit."""
-        wanted = min(PART_POINTS if first else COARSE_POINTS, len(chunk) - first)
+        wanted = min(self._part_points if first else COARSE_POINTS, len(chunk) - first)
         affordable = self.credit_bytes // PACKED_BYTES
         if affordable < min(wanted, SLIVER_BYTES // PACKED_BYTES):
             return 0

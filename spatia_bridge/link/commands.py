@@ -23,7 +23,7 @@ class Attach:
     resume: Resume | None
     compression: Compression
     credit_bytes: int
-    batch_chunks: bool = False
+    batch_bytes: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@
     control           MAX_CONTROL messages         lossless: the link ends with LIMIT_EXCEEDED
     progress          MAX_JOBS jobs                latest wins for each job; the oldest job is forgotten; told anew at attach
     recording         one                          latest wins, RECORDING_RATE_HZ
-    live projection   one rendered or waiting      latest pose wins; none is rendered while one waits to be sent
+    live projection   one rendered or waiting      latest pose wins; none is rendered while one waits to be sent; clients take
+                                                   turns, and each is rendered under its pose of then
     take frames       MAX_FRAMES references        pushed: the oldest is left out; fetched: LIMIT_EXCEEDED
                       FRAMES_IN_FLIGHT encoded     the next one is encoded when one was sent
     chunks            one mark for each chunk      coalesced by index, newest version; sent against the client's credit
@@ -22,8 +23,9 @@ REMOVED_BATCH = 512
 
 COARSE_POINTS = 512  # of a chunk's first part
 PART_POINTS = 5120  # of any other: 40 KiB, so that a message stays below 48 KiB
-BATCH_BYTES = 40 << 10  # of the data of parts that go in one message
-BATCH_PARTS = 64
+BATCH_BYTES = 40 << 10  # of the data of parts that go in one message, unless the client asks for more
+MAX_BATCH_BYTES = 1 << 20
+BATCH_PARTS = 64  # a few milliseconds to put together, whatever their size
 SLIVER_BYTES = 1024  # less credit than this is saved up, unless the part is that small
 MAX_CREDIT_BYTES = 1 << 40
 RESORT_SECS = 0.2  # a moving camera puts the backlog in a new order at most so often

@@ -61,10 +61,14 @@ class Link:
     Args:
         token: if not empty, hello must carry the same.
         max_message_bytes: what the transport takes, told in the welcome.
+        max_batch_bytes: of chunk data in one message to a client that asks for more than usual.
     """
 
-    def __init__(self, *, token: str = "", max_message_bytes: int = 64 << 20) -> None:
+    def __init__(
+        self, *, token: str = "", max_message_bytes: int = 64 << 20, max_batch_bytes: int = limits.MAX_BATCH_BYTES
+    ) -> None:
         self.state = State.NEW
+        self._max_batch_bytes = max_batch_bytes
         self._token = token
         self._max_message_bytes = max_message_bytes
         self._convention: Convention = Engine.OPENCV.convention
@@ -156,7 +160,7 @@ class Link:
             hello.resume,
             compression,
             hello.credit_bytes,
-            hello.batch_chunks,
+            max(min(hello.batch_bytes, self._max_batch_bytes), limits.BATCH_BYTES) if hello.batch_chunks else 0,
         )
 
     def _handle_own(self, request_id: int, body: msg.Credit | msg.LiveView | msg.Ping) -> None:
@@ -276,6 +280,10 @@ class Link:
     def frame_ready(self, ticket: int, body: msg.TakeFrame | msg.Error) -> None:
         """An `EncodeFrame` has ended."""
         self._frames.ready(ticket, body)
+
+    def aim(self, render: commands.RenderProjection, now: float) -> commands.RenderProjection | None:
+        """The same render under the newest pose, to be asked for when it begins; None = it is wanted no more."""
+        return self._live.aim(render, now)
 
     def projection_ready(self, ticket: int, body: msg.LiveProjection | None) -> None:
         """A `RenderProjection` has ended; None = it failed, which is not worth telling, the next pose tries again."""

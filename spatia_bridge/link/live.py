@@ -1,7 +1,7 @@
 """The live projection of one client: memory under its camera as it moves. The latest pose wins.
 
 At most one projection is being rendered or waits to be sent, so a slow connection sees fewer of them, none of them old, and costs
-no work that nobody sees.
+no work that nobody sees. One that has to wait before it can be rendered is aimed again when its turn comes.
 """
 
 import math
@@ -57,17 +57,18 @@ class LiveQueue:
         """What to render now, if anything."""
         if not self._wants() or now < self._due_at:
             return None
-        assert self._view is not None and self._pose is not None
-        camera, time_secs = self._pose
-        self._moved = False
-        try:
-            intrinsics = camera.intrinsics.cropped_to_aspect(self._view.width, self._view.height)
-        except InvalidInputError:  # such a camera sees nothing at that size; the next pose tries again
+        render = self._aimed(self._ticket + 1, now)
+        if render is not None:
+            self._in_flight, self._ticket = True, render.ticket
+        return render
+
+    def aim(self, render: RenderProjection, now: float) -> RenderProjection | None:
+        """What `due` gave, under the pose as it is now: for a render that begins later. None = it is wanted no more."""
+        if render.ticket != self._ticket or not self._in_flight:
             return None
-        self._in_flight = True
-        self._due_at = now + self._interval_secs
-        self._ticket += 1
-        return RenderProjection(self._ticket, Camera(intrinsics, camera.world_from_camera), time_secs, self._view.depth)
+        aimed = self._aimed(render.ticket, now)
+        self._in_flight = aimed is not None
+        return aimed
 
     def due_at(self) -> float | None:
         """When `due` will have something, None while it waits for an event."""
@@ -82,6 +83,18 @@ class LiveQueue:
         """The rendered projection, once."""
         body, self._ready = self._ready, None
         return body
+
+    def _aimed(self, ticket: int, now: float) -> RenderProjection | None:
+        """A render that begins now; None = the camera sees nothing at the view's size, and the next pose tries again."""
+        assert self._view is not None and self._pose is not None
+        camera, time_secs = self._pose
+        self._moved = False
+        try:
+            intrinsics = camera.intrinsics.cropped_to_aspect(self._view.width, self._view.height)
+        except InvalidInputError:
+            return None
+        self._due_at = now + self._interval_secs
+        return RenderProjection(ticket, Camera(intrinsics, camera.world_from_camera), time_secs, self._view.depth)
 
     def _wants(self) -> bool:
         idle = not self._in_flight and self._ready is None

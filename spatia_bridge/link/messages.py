@@ -167,6 +167,7 @@ class Hello:
     credit_bytes: int = 0
     push_frames: bool = False
     batch_chunks: bool = False
+    batch_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,8 @@ class Backlog:
 
     def first(self, now: float) -> ChunkIndex | None:
         """The chunk to send from next, None if none waits."""
+        if not self._row:
+            return None
         if self._stale or (self._view_moved and now - self._sorted_at >= RESORT_SECS):
             self._sort(now)
         for _ in range(2):

@@ -5,6 +5,7 @@ footprint, so that what is far costs few points and few chunks, however far it i
 """
 
 import hashlib
+import struct
 from functools import cached_property
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from spatia_bridge.memory.record import (
     decode_footprint,
 )
 
+_INDEX = struct.Struct("<4i")
 MAX_LEVEL = 15
 MAX_CHUNK_COORDINATE = 1 << 18  # ±: what a 64-bit key holds beside the level
 
@@ -37,7 +39,7 @@ class ChunkIndex(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """16 bytes: four little-endian int32. What hashes and the wire use."""
-        return np.array(self, "<i4").tobytes()
+        return _INDEX.pack(*self)
 
 
 class Chunk:
@@ -92,8 +94,12 @@ class Chunk:
 
     def packed(self, first: int = 0, count: int | None = None) -> bytes:
         """The first 8 bytes of every record, or of `count` from the first, row by row."""
-        rows = self.records[first : None if count is None else first + count].view(np.uint64)  # a copy by words is the fastest
-        return rows.reshape(-1, RECORD.itemsize // PACKED_BYTES)[:, 0].tobytes()
+        return self._first_words[first : None if count is None else first + count].tobytes()
+
+    @cached_property
+    def _first_words(self) -> npt.NDArray[np.uint64]:
+        """(N,): what `packed` copies, by words, which is the fastest."""
+        return self.records.view(np.uint64).reshape(-1, RECORD.itemsize // PACKED_BYTES)[:, 0]
 
     def codes(self) -> npt.NDArray[np.uint32]:
         """Morton codes (N,) of the points' voxels, in record order."""

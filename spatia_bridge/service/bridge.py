@@ -36,10 +36,7 @@ class BridgeService:
         self._connections.add(connection)
         reader = asyncio.create_task(_read(requests, connection))
         try:
-            while (message := await connection.next_message()) is not None:
-                await context.write(serialise(message))  # waits for flow control: nothing is buffered here
-                if isinstance(message.body, Error) and message.body.fatal:
-                    _set_status(context, message.body)
+            await _write(connection, context)
             # A client that is writing when its stream is torn away loses what it has not read yet, and with it the reason. What
             # it still sends is dropped for a while, until it has read the reason and ends its side.
             await asyncio.wait({reader}, timeout=self._linger_secs)
@@ -52,6 +49,26 @@ class BridgeService:
         """Tell every client that the server goes."""
         for connection in tuple(self._connections):
             connection.end(UnavailableError("the server is shutting down", "connect again when it is back, and resume"))
+
+
+async def _write(connection: Connection, context: Context) -> None:
+    """Write until the link ends. A write waits for flow control; the message after it is made meanwhile, no more is buffered."""
+    writing: asyncio.Future[None] | None = None
+    try:
+        while (message := await connection.next_message()) is not None:
+            data = serialise(message)
+            if writing is not None:
+                await writing
+            writing = asyncio.ensure_future(context.write(data))
+            await asyncio.sleep(0)  # it begins
+            if isinstance(message.body, Error) and message.body.fatal:
+                _set_status(context, message.body)
+        if writing is not None:
+            await writing
+    finally:
+        if writing is not None:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
 
 
 async def _read(requests: AsyncIterator[bytes], connection: Connection) -> None:

@@ -19,6 +19,7 @@ from spatia_bridge.link import commands, outgoing
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.chunks import ChunkQueue
 from spatia_bridge.link.events import SessionEvent
+from spatia_bridge.link.limits import MAX_BATCH_BYTES
 from spatia_bridge.link.link import Attachment, Link, State
 from spatia_bridge.link.resume import open_chunks
 from spatia_bridge.session.host import SessionHost
@@ -41,6 +42,7 @@ class Connection:
         host: whose sessions the client may open.
         token: if not empty, the client must show it.
         max_message_bytes: what the transport takes.
+        max_batch_bytes: of chunk data in one message, if the client asks for it.
         hello_secs: how long the client may take to say hello, from the first `next_message` on.
         clock: seconds, monotonic.
     """
@@ -51,12 +53,13 @@ class Connection:
         *,
         token: str = "",
         max_message_bytes: int = 64 << 20,
+        max_batch_bytes: int = MAX_BATCH_BYTES,
         hello_secs: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
         self._clock = clock
-        self._link = Link(token=token, max_message_bytes=max_message_bytes)
+        self._link = Link(token=token, max_message_bytes=max_message_bytes, max_batch_bytes=max_batch_bytes)
         self._session: Session | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._early: list[SessionEvent] = []  # events between subscription and welcome
@@ -313,18 +316,25 @@ class Connection:
             await self._host.workers.run(PARTS.encode, parts[first : first + PARTS_AT_ONCE], chunks.compression.value)
 
     async def _render(self, session: Session, work: commands.RenderProjection) -> None:
-        body: msg.LiveProjection | None = None
+        async with self._host.live_turns:
+            aimed = None if self._closed else self._link.aim(work, self._clock())
+            body = None if aimed is None else await self._live_projection(session, aimed)
+        self._link.projection_ready(work.ticket, body)
+        self._pump()
+
+    async def _live_projection(self, session: Session, work: commands.RenderProjection) -> msg.LiveProjection | None:
+        def make() -> msg.LiveProjection:
+            base = session.memory.snapshot()
+            projection = session.project(base, work.camera)
+            return self._link.pictures.live_projection(projection, work.time_secs, base.revision, work.depth)
+
         try:
-            revision = session.memory.snapshot().revision
-            projection = await session.project(work.camera)
-            pictures = self._link.pictures
-            body = await self._host.workers.run(pictures.live_projection, projection, work.time_secs, revision, work.depth)
+            return await self._host.workers.run(make)
         except SpatiaError as error:
             _log.info("a live projection failed: %s", error)
         except Exception:
             _log.exception("a live projection failed")
-        self._link.projection_ready(work.ticket, body)
-        self._pump()
+        return None
 
     def _opened(self) -> Session:
         assert self._session is not None, "the link gives no command but Attach before attach()"

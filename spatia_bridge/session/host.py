@@ -16,6 +16,9 @@ from spatia_bridge.session.session import Session
 from spatia_bridge.session.workers import LocalWorkers, Workers
 from spatia_bridge.store.library import SessionInfo, SessionLibrary
 
+# A render has all cores to itself and is done sooner than several side by side; whoever waits is aimed when its turn comes. So
+# live projections of any number of clients leave the other workers to edits and takes.
+LIVE_AT_ONCE = 1
 EXPORT_PIECES = 8  # pieces of an export that may wait for a slow reader
 
 
@@ -28,7 +31,12 @@ class GeneratorInfo:
 
 
 class SessionHost:
-    """All sessions of one server. Methods belong to the event loop's thread."""
+    """All sessions of one server. Methods belong to the event loop's thread.
+
+    Attributes:
+        workers: where heavy work runs.
+        live_turns: held by whoever renders a live projection.
+    """
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class SessionHost:
         self._default = default_generator
         self._keep_revisions = keep_revisions
         self.workers = workers or LocalWorkers()
+        self.live_turns = asyncio.Semaphore(LIVE_AT_ONCE)  # first come, first served
         self._open: dict[str, Session] = {}
         self._opening = asyncio.Lock()
         self._making = threading.Lock()

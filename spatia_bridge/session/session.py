@@ -186,7 +186,7 @@ class Session:
         async with self._writing:
             clip = self._new_clip_number()
             await self._workers.run(self._store.put_seed, clip, frames, self.memory.snapshot().alignment)
-            return await self._make_revision(plant, self._stages, self.memory, frames, clip, note, _never)
+            return await self._make_revision(plant, self._stages, self.memory, frames, clip, note, _never, long=True)
 
     async def edit(self, edit: Edit) -> Revision:
         self._check_open()
@@ -254,7 +254,7 @@ class Session:
         kept = await self._claim(take)
         try:
             async with self._writing:
-                revision = await self._make_revision(fold_in, self._stages, self.memory, kept, _never)
+                revision = await self._make_revision(fold_in, self._stages, self.memory, kept, _never, long=True)
         except RejectedUpdateError:
             await self._drop(take, TakeState.REJECTED)
             self._decide(take, False)
@@ -377,9 +377,9 @@ class Session:
             except SpatiaError as error:
                 _log.warning("session %s could not be pruned: %s", self.id, error)
 
-    async def project(self, camera: Camera) -> Projection:
-        """The head as this camera sees it."""
-        return await self._workers.run(self._stages.renderer.render, self.memory.snapshot(), camera)
+    def project(self, base: Snapshot, camera: Camera) -> Projection:
+        """A snapshot as this camera sees it. Heavy; for a worker's thread."""
+        return self._stages.renderer.render(base, camera)
 
     async def close(self) -> None:
         """Stop what runs and give the folder back. Pending takes stay in the store."""
@@ -433,7 +433,7 @@ class Session:
             return take
 
         try:
-            take = await self._workers.run(make)
+            take = await self._workers.run_long(make)
         except BaseException:
             self._made.pop(number, None)
             self._tell_take(replace(self._infos[number], state=TakeState.CANCELLED))
@@ -510,8 +510,8 @@ class Session:
         if decision is not None and not decision.done():
             decision.set_result(accepted)
 
-    async def _make_revision(self, make: Callable[..., Revision], *args: object) -> Revision:
-        """Make a revision off the loop and tell everyone, in one order. The caller holds `_writing`."""
+    async def _make_revision(self, make: Callable[..., Revision], *args: object, long: bool = False) -> Revision:
+        """Make a revision off the loop and tell everyone, in one order. The caller holds `_writing`; `long`: it takes seconds."""
 
         before = self.memory.snapshot().alignment
 
@@ -522,7 +522,7 @@ class Session:
                 _ = snapshot.chunks[index].packed_hash  # hashed here, so that the links need not do it on the loop
             return revision, snapshot
 
-        revision, snapshot = await self._workers.run(work)
+        revision, snapshot = await (self._workers.run_long if long else self._workers.run)(work)
         if not snapshot.alignment.same_as(before):
             self.recorder.carry(now_from_then(before, snapshot.alignment))
         self._publish(RevisionMade(revision, snapshot, self.memory.can_undo, self.memory.can_redo))

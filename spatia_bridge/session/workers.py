@@ -16,6 +16,10 @@ class Workers(Protocol):
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
 
+    async def run_long(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what takes seconds: a clip, an update. Nothing short ever waits for it to end."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -25,11 +29,17 @@ class LocalWorkers:
     def __init__(self, threads: int | None = None) -> None:
         count = threads or max(4, (os.cpu_count() or 2) + 2)  # some wait for the disk
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="spatia-worker")
+        self._long = ThreadPoolExecutor(count, thread_name_prefix="spatia-job")
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         call = functools.partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
+    async def run_long(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        call = functools.partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._long, call)
+
     def close(self) -> None:
         """Wait for what runs; forget what is queued."""
-        self._pool.shutdown(cancel_futures=True)
+        for pool in (self._long, self._pool):
+            pool.shutdown(cancel_futures=True)

@@ -134,9 +134,12 @@ def to_proto(message: Any) -> Any:
         InvalidInputError: a value that its field cannot hold (negative, too large, of another type).
     """
     try:
-        return _to_proto(message)
+        kind: type = type(message)
+        proto = plan_of(kind).proto()
+        _writer(kind)(message, proto)
     except (ValueError, TypeError, KeyError) as error:
         raise unsendable(message, error) from error
+    return proto
 
 
 def unsendable(message: Any, error: Exception) -> InvalidInputError:
@@ -144,28 +147,79 @@ def unsendable(message: Any, error: Exception) -> InvalidInputError:
     return InvalidInputError(f"{type(message).__name__} cannot be sent: {error}", "give values that the field can hold")
 
 
-def _to_proto(message: Any) -> Message:
-    plan = plan_of(type(message))
-    values: dict[str, Any] = {}
-    for field in plan.fields:
-        value = getattr(message, field.name)
-        if field.descriptor is None:
+_Write = Callable[[Any, Any], None]  # message, proto: into its fields
+_Read = Callable[[Any], Any]  # proto
+
+
+@cache
+def _writer(dataclass: type) -> _Write:
+    """Fills a proto message in place: one made apart and then put into another is copied, at every level of nesting."""
+    plan = plan_of(dataclass)
+    plain = tuple(field.name for field in plan.fields if _is_plain(field))
+    others = tuple(_field_writer(field) for field in plan.fields if not _is_plain(field))
+
+    def write(message: Any, proto: Any) -> None:
+        for name in plain:
+            value = getattr(message, name)
             if value is not None:
-                values[field.alternatives[type(value)]] = _to_proto(value)
-        elif field.descriptor.is_repeated:
-            values[field.name] = dict(value) if _is_map(field.descriptor) else [_value_to_proto(field, item) for item in value]
-        elif field.enum is not None:
-            values[field.name] = field.enum.number(value)
-        elif value is not None:
-            values[field.name] = _value_to_proto(field, value)
-    return plan.proto(**values)
+                setattr(proto, name, value)
+        for write_field in others:
+            write_field(message, proto)
+
+    return write
 
 
-def _value_to_proto(field: FieldPlan, value: Any) -> Any:
-    if field.enum is not None:
-        return field.enum.number(value)
-    assert field.descriptor is not None
-    return value if field.descriptor.message_type is None else _to_proto(value)
+def _is_plain(field: FieldPlan) -> bool:
+    """One value that is the same on both sides, and always there on this one."""
+    descriptor = field.descriptor
+    return descriptor is not None and field.enum is None and descriptor.message_type is None and not descriptor.is_repeated
+
+
+def _field_writer(field: FieldPlan) -> _Write:
+    name, enum, descriptor = field.name, field.enum, field.descriptor
+
+    def write_union(message: Any, proto: Any) -> None:
+        value = getattr(message, name)
+        if value is not None:
+            kind: type = type(value)
+            member = getattr(proto, field.alternatives[kind])
+            member.SetInParent()  # it is there even with nothing in it
+            _writer(kind)(value, member)
+
+    def write_enum(message: Any, proto: Any) -> None:
+        assert enum is not None
+        setattr(proto, name, enum.number(getattr(message, name)))
+
+    def write_message(message: Any, proto: Any) -> None:
+        value = getattr(message, name)
+        if value is not None:
+            getattr(proto, name).SetInParent()
+            writer_of(value)(value, getattr(proto, name))
+
+    def write_messages(message: Any, proto: Any) -> None:
+        into = getattr(proto, name)
+        for value in getattr(message, name):
+            writer_of(value)(value, into.add())
+
+    def writer_of(value: Any) -> _Write:
+        assert descriptor is not None and descriptor.message_type is not None
+        kind: type = type(value)
+        if kind is not plan_for(descriptor.message_type).dataclass:
+            raise TypeError(f"{name} cannot be a {kind.__name__}")
+        return _writer(kind)
+
+    def write_values(message: Any, proto: Any) -> None:
+        values = getattr(message, name)
+        getattr(proto, name).extend(values if enum is None else map(enum.number, values))
+
+    def write_map(message: Any, proto: Any) -> None:
+        getattr(proto, name).update(getattr(message, name))
+
+    if descriptor is None:
+        return write_union
+    if descriptor.is_repeated:
+        return write_map if _is_map(descriptor) else write_values if descriptor.message_type is None else write_messages
+    return write_enum if enum is not None else write_message
 
 
 def from_proto(proto: Message) -> Any:
@@ -174,25 +228,51 @@ def from_proto(proto: Message) -> Any:
     Raises:
         InvalidInputError: an enum value that this version does not know.
     """
-    plan = plan_for(proto.DESCRIPTOR)
-    return plan.dataclass(**{field.name: _from_field(proto, field) for field in plan.fields})
+    return _reader(proto.DESCRIPTOR)(proto)
 
 
-def _from_field(proto: Message, field: FieldPlan) -> Any:
-    descriptor = field.descriptor
-    if descriptor is None:
-        which = proto.WhichOneof(field.name)
+@cache
+def _reader(descriptor: Descriptor) -> _Read:
+    plan = plan_for(descriptor)
+    kind, plain = plan.dataclass, tuple(field.name for field in plan.fields if _is_plain(field) and not field.optional)
+    others = tuple((field.name, _field_reader(field)) for field in plan.fields if field.name not in plain)
+
+    def read(proto: Any) -> Any:
+        values = {name: getattr(proto, name) for name in plain}
+        for name, read_field in others:
+            values[name] = read_field(proto)
+        return kind(**values)
+
+    return read
+
+
+def _field_reader(field: FieldPlan) -> _Read:
+    name, descriptor = field.name, field.descriptor
+    read_value: _Read = field.enum.member if field.enum is not None else from_proto
+    is_scalar = descriptor is not None and field.enum is None and descriptor.message_type is None
+
+    def read_union(proto: Any) -> Any:
+        which = proto.WhichOneof(name)
         return None if which is None else from_proto(getattr(proto, which))
-    if field.optional and not proto.HasField(field.name):
-        return None
-    value = getattr(proto, field.name)
-    if field.enum is not None:
-        return tuple(map(field.enum.member, value)) if descriptor.is_repeated else field.enum.member(value)
+
+    def read_one(proto: Any) -> Any:
+        if field.optional and not proto.HasField(name):
+            return None
+        value = getattr(proto, name)
+        return value if is_scalar else read_value(value)
+
+    def read_many(proto: Any) -> Any:
+        values = getattr(proto, name)
+        return tuple(values) if is_scalar else tuple(map(read_value, values))
+
+    def read_map(proto: Any) -> Any:
+        return dict(getattr(proto, name))
+
+    if descriptor is None:
+        return read_union
     if descriptor.is_repeated:
-        if _is_map(descriptor):
-            return dict(value)
-        return tuple(value) if descriptor.message_type is None else tuple(map(from_proto, value))
-    return value if descriptor.message_type is None else from_proto(value)
+        return read_map if _is_map(descriptor) else read_many
+    return read_one
 
 
 def serialise(message: Any) -> bytes:

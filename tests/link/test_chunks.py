@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from spatia_bridge.client.mirror import PointMirror
 from spatia_bridge.codec.compression import decompress
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.chunks import ChunkQueue, digest_bytes
-from spatia_bridge.link.limits import BATCH_BYTES, COARSE_POINTS, PART_POINTS, REMOVED_BATCH, RESORT_SECS
+from spatia_bridge.link.limits import BATCH_BYTES, COARSE_POINTS, MAX_BATCH_BYTES, PART_POINTS, REMOVED_BATCH, RESORT_SECS
 from spatia_bridge.link.messages import Compression
 from spatia_bridge.link.priority import Backlog, spheres_in_view
 from spatia_bridge.memory import ChunkIndex, Memory
@@ -307,3 +308,22 @@ def test_batches_hold_the_same_parts_in_the_same_order_and_stay_small():
     assert [part for parts in batches for part in parts] == one
     assert len(batches) < len(one) / 2
     assert all(sum(len(part.data) for part in parts) <= BATCH_BYTES for parts in batches)
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+@pytest.mark.parametrize("asked", [100_000, MAX_BATCH_BYTES, 1 << 31])
+def test_a_client_may_ask_for_large_batches(asked, compression):
+    memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 30_000 * (x + 1), x) for x in range(5)))
+    greeting = hello(batch_chunks=True, batch_bytes=asked, compressions=(compression,), credit_bytes=2 << 20)
+    link, granted, mirror = opened(memory, greeting), 2 << 20, PointMirror()
+    sizes = []
+    while not mirror.clean:
+        for body in (m.body for m in pull(link)):
+            mirror.apply(body)
+            parts = body.parts if isinstance(body, msg.ChunkParts) else (body,) if isinstance(body, msg.ChunkPart) else ()
+            sizes += [sum(len(part.data) for part in parts)] if parts else []
+        assert sum(sizes) <= granted
+        link.receive(msg.ClientMessage(0, msg.Credit(1 << 20)), 0.0)
+        granted += 1 << 20
+    assert same(mirror, memory)
+    assert BATCH_BYTES < max(sizes) <= min(asked, MAX_BATCH_BYTES)

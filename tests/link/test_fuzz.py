@@ -69,7 +69,7 @@ class Walk:
     def hello(self) -> msg.Hello:
         credit = self.rng.choice([0, 5000, 1 << 30])
         hello = msg.Hello(1, "fuzz", self.engine, "s", True, "t", credit_bytes=credit, push_frames=self.rng.random() < 0.5)
-        hello = replace(hello, batch_chunks=self.rng.random() < 0.5)
+        hello = replace(hello, batch_chunks=self.rng.random() < 0.5, batch_bytes=self.rng.choice([0, 0, 60_000, 1 << 30]))
         return made_strange(self.rng, hello) if self.rng.random() < 0.2 else hello
 
     def pull(self) -> None:
@@ -88,13 +88,13 @@ class Walk:
             assert not body.fatal or self.link.state is State.CLOSED
         elif isinstance(body, msg.ChunkParts):
             assert 1 < len(body.parts) <= limits.BATCH_PARTS
-            assert sum(len(part.data) for part in body.parts) <= limits.BATCH_BYTES
+            assert sum(len(part.data) for part in body.parts) <= limits.MAX_BATCH_BYTES
             for part in body.parts:
                 self.judge(part)
         elif isinstance(body, msg.ChunkPart):
             self.credit -= len(body.data)
             assert self.credit >= 0
-            assert len(body.data) <= body.raw_size <= 48 << 10
+            assert len(body.data) <= body.raw_size <= limits.MAX_BATCH_BYTES
 
     # the driver
 

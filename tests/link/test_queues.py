@@ -131,6 +131,39 @@ def test_the_latest_pose_is_rendered_one_at_a_time_and_no_faster_than_asked():
     assert link.work(9.0) == [] and link.wake_at() is None  # nothing moved
 
 
+def test_a_render_that_had_to_wait_is_aimed_when_it_begins():
+    link = open_link()
+    live(link)
+    pose(link, 1.0)
+    (work,) = link.work(1.0)
+    pose(link, 1.3)
+    aimed = link.aim(work, 1.35)
+    assert (aimed.ticket, aimed.time_secs) == (work.ticket, 1.3)
+    link.projection_ready(aimed.ticket, msg.LiveProjection(1.3))
+    pull(link)
+    assert link.work(9.0) == []  # the pose is shown
+    pose(link, 9.0)
+    (work,) = link.work(9.0)
+    assert link.aim(work, 9.05).time_secs == 9.0
+    link.projection_ready(work.ticket, None)
+    pose(link, 9.06)
+    assert link.work(9.1) == [] and link.wake_at() == pytest.approx(9.15)  # the rate counts from where it began
+
+
+def test_a_render_that_nobody_wants_any_more_is_not_aimed():
+    link = open_link()
+    live(link)
+    pose(link, 1.0)
+    (old,) = link.work(1.0)
+    live(link, depth=True)
+    assert link.aim(old, 1.1) is None
+    (new,) = link.work(2.0)
+    pose(link, 2.0, view=Camera(Intrinsics(20, 20, 9e6, 8, 24, 16), np.eye(4)))  # a camera that sees nothing
+    assert link.aim(new, 2.1) is None
+    pose(link, 3.0)
+    assert len(link.work(3.0)) == 1
+
+
 def test_a_camera_that_makes_no_sense_at_the_views_size_is_not_rendered():
     link = open_link()
     live(link, width=1000, height=1000)

@@ -1,10 +1,18 @@
 """A connection without a shell."""
 
+import asyncio
+import threading
+
+import pytest
+
 from spatia_bridge.errors import ProtocolError
 from spatia_bridge.geometry.conventions import Engine
+from spatia_bridge.link import axes
 from spatia_bridge.link import messages as msg
 from spatia_bridge.session.connection import Connection
+from spatia_bridge.session.session import Session
 from tests.service.hosts import Painter, make_host
+from tests.worlds import camera
 
 
 async def test_who_never_says_hello_is_told_so_and_let_go(tmp_path):
@@ -27,3 +35,117 @@ async def test_who_said_hello_in_time_may_be_silent(tmp_path):
         assert not isinstance(body, msg.Error)
     connection.close()
     await host.close()
+
+
+# ---------------------------------------------------------------------------------------------------- live projections
+
+LIVE = msg.LiveView(True, 48, 32, max_rate_hz=60.0)
+
+
+class Renderer:
+    """Stands for `Session.project`: who is rendered, and nobody before `gate` is open."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.gate, self.began = threading.Event(), threading.Semaphore(0)
+        self.x: list[float] = []
+        self.at_once = self.most = 0
+        project = Session.project
+
+        def wait(session, base, seen_from):
+            self.x.append(round(float(seen_from.position_world[0]), 3))
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+            self.began.release()
+            assert self.gate.wait(20)
+            self.at_once -= 1
+            return project(session, base, seen_from)
+
+        monkeypatch.setattr(Session, "project", wait)
+
+
+@pytest.fixture
+async def host(tmp_path):
+    host = make_host(tmp_path, Painter())
+    yield host
+    await host.close()
+
+
+async def tell(connection, body, request_id=0):
+    await connection.receive(msg.ClientMessage(request_id, body))
+
+
+async def look_from(connection, x, time_secs=0.0):
+    await tell(connection, msg.PoseUpdate(axes.client_camera(camera((x, -0.5, -3.0)), Engine.OPENCV.convention, time_secs)))
+
+
+async def watching(host):
+    connection = Connection(host)
+    await tell(connection, msg.Hello(1, "w", Engine.OPENCV, "s", True))
+    await tell(connection, LIVE)
+    return connection
+
+
+async def next_of(connection, kind):
+    while not isinstance(body := (await connection.next_message()).body, kind):
+        assert not isinstance(body, msg.Error), body
+    return body
+
+
+async def test_live_projections_of_all_clients_take_turns_and_show_the_newest_pose(host, monkeypatch):
+    renderer = Renderer(monkeypatch)
+    clients = [await watching(host) for _ in range(4)]
+    for number, client in enumerate(clients):
+        await look_from(client, 0.1 * number)
+    await asyncio.to_thread(renderer.began.acquire)
+    for number, client in enumerate(clients[1:], 1):  # they wait for the first, and move on
+        await look_from(client, 0.1 * number + 1, 5.0)
+    renderer.gate.set()
+    shown = [await next_of(client, msg.LiveProjection) for client in clients]
+    assert [each.pose_time_secs for each in shown] == [0.0, 5.0, 5.0, 5.0]
+    assert renderer.x == [0.0, 1.1, 1.2, 1.3] and renderer.most == 1
+    for client in clients:
+        client.close()
+
+
+async def test_an_edit_does_not_wait_for_live_projections(host, monkeypatch):
+    renderer = Renderer(monkeypatch)
+    clients = [await watching(host) for _ in range(8)]  # more than there are workers
+    for client in clients:
+        await look_from(client, 0.0)
+    await asyncio.to_thread(renderer.began.acquire)
+    await tell(clients[0], msg.Undo(), 7)  # there is nothing to undo, which only a worker knows
+    while (message := await clients[0].next_message()).request_id != 7:
+        pass
+    assert isinstance(message.body, msg.Error) and renderer.x == [0.0]
+    for client in clients:
+        client.close()
+    renderer.gate.set()
+
+
+async def test_nothing_is_rendered_for_a_client_that_has_not_taken_its_last_projection(host, monkeypatch):
+    renderer = Renderer(monkeypatch)
+    renderer.gate.set()
+    stuck, other = await watching(host), await watching(host)
+    await look_from(stuck, 0.0)
+    await asyncio.to_thread(renderer.began.acquire)
+    for step in range(1, 6):
+        await look_from(stuck, 0.1 * step)
+        await look_from(other, 10.0 + step, float(step))
+        assert (await next_of(other, msg.LiveProjection)).pose_time_secs == step
+    assert [x for x in renderer.x if x < 10] == [0.0]
+    for client in (stuck, other):
+        client.close()
+
+
+async def test_nothing_is_rendered_for_a_client_that_left_while_it_waited(host, monkeypatch):
+    renderer = Renderer(monkeypatch)
+    clients = [await watching(host) for _ in range(3)]
+    for number, client in enumerate(clients):
+        await look_from(client, float(number))
+    await asyncio.to_thread(renderer.began.acquire)
+    clients[1].close()
+    renderer.gate.set()
+    await next_of(clients[2], msg.LiveProjection)
+    assert renderer.x == [0.0, 2.0]
+    for client in clients:
+        client.close()

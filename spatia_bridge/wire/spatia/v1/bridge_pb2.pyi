@@ -698,6 +698,7 @@ class Hello(_message.Message):
     CREDIT_BYTES_FIELD_NUMBER: _builtins.int
     PUSH_FRAMES_FIELD_NUMBER: _builtins.int
     BATCH_CHUNKS_FIELD_NUMBER: _builtins.int
+    BATCH_BYTES_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1"""
     client_name: _builtins.str
@@ -712,6 +713,8 @@ class Hello(_message.Message):
     """send take frames as they are done (otherwise: fetch_frames)"""
     batch_chunks: _builtins.bool
     """I read chunk_parts too: many small parts in one message"""
+    batch_bytes: _builtins.int
+    """and such a message may hold so much data; 0 = 40 KiB. gRPC only"""
     @_builtins.property
     def resume(self) -> Global___Resume:
         """absent: I hold nothing"""
@@ -734,10 +737,11 @@ class Hello(_message.Message):
         credit_bytes: _builtins.int = ...,
         push_frames: _builtins.bool = ...,
         batch_chunks: _builtins.bool = ...,
+        batch_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resume", b"resume"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_chunks", b"batch_chunks", "client_name", b"client_name", "compressions", b"compressions", "create", b"create", "credit_bytes", b"credit_bytes", "engine", b"engine", "protocol_version", b"protocol_version", "push_frames", b"push_frames", "resume", b"resume", "session", b"session", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_bytes", b"batch_bytes", "batch_chunks", b"batch_chunks", "client_name", b"client_name", "compressions", b"compressions", "create", b"create", "credit_bytes", b"credit_bytes", "engine", b"engine", "protocol_version", b"protocol_version", "push_frames", b"push_frames", "resume", b"resume", "session", b"session", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
