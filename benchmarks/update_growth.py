@@ -5,6 +5,8 @@ time, memory and disk, over one of its first third? And the same path is generat
 that has seen 2 clips, in turn. Both are real sessions on the disk. The limit: a clip writes its own points once, so time, chunks
 and bytes should depend on the clip alone. At the end the old session is pruned to its last 10 revisions.
 
+Then `one_scene.py`: 100 clips on one scene, does memory blur? And does a session with a budget of points stay within it?
+
     python benchmarks/update_growth.py [--quick] [--clips 100]
 
 `clip50_over_clip2` has kept its name; `clips` says how many the old session had lived through.
@@ -23,6 +25,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from benchmarks.one_scene import sharpness, under_budget
 
 from spatia_bridge.frames import RgbdFrame, Take
 from spatia_bridge.generation.base import CancelToken, Event
@@ -203,6 +206,10 @@ def main() -> None:
             lived.store.close()
         command = [sys.executable, "-c", OPEN, folder]
         per_point = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    figures |= sharpness(stages, frames, length, arguments.clips, engine=False)
+    engine = sharpness(stages, frames, length, arguments.clips, engine=True)
+    figures |= {f"engine_{name}": value for name, value in engine.items()}
+    figures |= under_budget(stages, frames, length, STEP_M)
     figures |= {
         "bytes_per_point": round(per_point, 2),
         "points": points,

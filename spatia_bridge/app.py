@@ -68,6 +68,7 @@ def build_host(
     default_generator: str = DEFAULT_GENERATOR,
     generators: Mapping[str, MakeGenerator] | None = None,
     keep_revisions: int = 0,
+    max_points: int = 0,
 ) -> SessionHost:
     """A host for the sessions below `data`.
 
@@ -75,7 +76,7 @@ def build_host(
         data: made if need be.
         default_generator: for clients that name none.
         generators: None = the installed ones.
-        keep_revisions: of every session; 0 = all.
+        keep_revisions, max_points: of every session; 0 = all, and no limit.
     Raises:
         NotFoundError: the default generator is not among them.
         StoreError: the folder cannot be made or written.
@@ -84,7 +85,9 @@ def build_host(
     check_generator(default_generator, known)
     renderer = make_renderer()
     stages = Stages(renderer, Slam(renderer))
-    return SessionHost(SessionLibrary(data), stages, known, default_generator, keep_revisions=keep_revisions)
+    return SessionHost(
+        SessionLibrary(data), stages, known, default_generator, keep_revisions=keep_revisions, max_points=max_points
+    )
 
 
 def tune_process() -> None:

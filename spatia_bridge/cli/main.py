@@ -45,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_sessions(commands)
     _add_trajectories(commands)
     _add_export(commands)
+    _add_evaluate(commands)
     _add_doctor(commands)
     return parser
 
@@ -76,6 +77,13 @@ def _add_serve(commands: "Commands") -> None:
     )
     serve.add_argument("--tls-cert", metavar="PEM", help="certificate chain to show: both servers then speak TLS only")
     serve.add_argument("--tls-key", metavar="PEM", help="its private key, without a password")
+    serve.add_argument(
+        "--max-points",
+        type=_points,
+        default=0,
+        metavar="N",
+        help="coarsen what is far, old and unsure, never what is locked, when memory has more points (default: no limit)",
+    )
     serve.add_argument("--json", action="store_true", help="print where it listens as one line of JSON")
     serve.set_defaults(module="spatia_bridge.cli.serve")
 
@@ -201,6 +209,19 @@ def _add_export(commands: "Commands") -> None:
     export.set_defaults(module="spatia_bridge.cli.export")
 
 
+def _add_evaluate(commands: "Commands") -> None:
+    evaluate = commands.add_parser("evaluate", help="measure, and write tables and charts")
+    actions = evaluate.add_subparsers(metavar="WHAT", required=True)
+    robustness = actions.add_parser(
+        "robustness", help="what noise, wrong masks, wrong scale, cadence and voxel size do to memory, on the sample"
+    )
+    robustness.add_argument(
+        "--out", required=True, metavar="DIR", help="folder to write to; files of an earlier run are replaced"
+    )
+    robustness.add_argument("--quick", action="store_true", help="fewer steps: some minutes instead of some more")
+    robustness.set_defaults(module="spatia_bridge.cli.evaluate")
+
+
 def _add_doctor(commands: "Commands") -> None:
     doctor = commands.add_parser("doctor", help="say what is installed, which backends work, and what to do about the rest")
     doctor.add_argument("--data", metavar="DIR", help=_DATA_HELP)
@@ -225,6 +246,13 @@ def _keep(text: str) -> int:
     value = int(text)
     if not 1 <= value < 1 << 31:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+    return value
+
+
+def _points(text: str) -> int:
+    value = int(text)
+    if not 1000 <= value < 1 << 40:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of points from 1000 on")
     return value
 
 

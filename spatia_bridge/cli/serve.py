@@ -38,7 +38,7 @@ async def _serve(args: argparse.Namespace, origins: list[str], certificate: Cert
         with contextlib.suppress(NotImplementedError):  # not on Windows; there Ctrl-C interrupts the loop
             loop.add_signal_handler(number, stop.set)
     data = Path(args.data) if args.data else default_data_dir()
-    sessions = build_host(data, args.generator, keep_revisions=args.keep_revisions)
+    sessions = build_host(data, args.generator, keep_revisions=args.keep_revisions, max_points=args.max_points)
     tune_process()
     token = os.environ.get(TOKEN_VARIABLE, "")
     websocket = None if args.no_ws else _address(args.host, _websocket_port(args))

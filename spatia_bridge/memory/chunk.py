@@ -92,6 +92,16 @@ class Chunk:
         """SHA-256 of the packed bytes: what clients hold, deltas."""
         return hashlib.sha256(self.packed()).digest()
 
+    @cached_property
+    def mean_confidence(self) -> float:
+        """Of the points, 0…1."""
+        return float(self.records["confidence"].mean()) / 255
+
+    @cached_property
+    def last_seen(self) -> int:
+        """The newest clip that changed a point."""
+        return int(self.records["last_seen"].max())
+
     def packed(self, first: int = 0, count: int | None = None) -> bytes:
         """The first 8 bytes of every record, or of `count` from the first, row by row."""
         return self._first_words[first : None if count is None else first + count].tobytes()

@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+import numpy as np
+
 from spatia_bridge.errors import ConflictError, InvalidInputError, NotFoundError
+from spatia_bridge.memory.budget import Points, within_budget
 from spatia_bridge.memory.chunk import ChunkIndex
 from spatia_bridge.memory.edits import Edit, apply_edit
 from spatia_bridge.memory.merge import Update, merge
@@ -19,6 +22,7 @@ from spatia_bridge.memory.snapshot import Snapshot, changed_indexes
 
 DEFAULT_VOXEL_SIZE_M = 0.02
 SNAPSHOTS_IN_MEMORY = 32  # older ones are read from the archive again
+_NOWHERE: Points = np.empty((0, 3))
 
 
 class Cause(Enum):
@@ -93,7 +97,16 @@ def _step(undo: list[int], redo: list[int], revision: Revision) -> None:
 class Memory:
     """The persistent point memory of one session. Safe across threads; writers take turns."""
 
-    def __init__(self, head: Snapshot | None = None, *, journal: Journal = _no_journal, archive: Archive = _no_archive) -> None:
+    def __init__(
+        self,
+        head: Snapshot | None = None,
+        *,
+        journal: Journal = _no_journal,
+        archive: Archive = _no_archive,
+        max_points: int = 0,
+    ) -> None:
+        """max_points: of the head after a commit or an edit (see `memory.budget`); 0 = no limit. Undo brings back what was."""
+        self._max_points = max_points
         self._lock = threading.RLock()
         self._journal = journal
         self._archive = archive
@@ -106,10 +119,17 @@ class Memory:
 
     @classmethod
     def restore(
-        cls, revisions: Sequence[Revision], head: Snapshot, *, journal: Journal, archive: Archive, oldest: int = 1
+        cls,
+        revisions: Sequence[Revision],
+        head: Snapshot,
+        *,
+        journal: Journal,
+        archive: Archive,
+        oldest: int = 1,
+        max_points: int = 0,
     ) -> "Memory":
         """Memory as it was: revisions 1…n as the journal got them, the snapshot of the last, the oldest whose content is kept."""
-        memory = cls(journal=journal, archive=archive)
+        memory = cls(journal=journal, archive=archive, max_points=max_points)
         memory._oldest = oldest
         for revision in revisions:
             memory._remember(revision)
@@ -227,9 +247,18 @@ class Memory:
             self._keep(content, snapshot)
         return snapshot
 
-    def commit(self, update: Update, base: Snapshot, cause: Cause = Cause.TAKE, note: str = "") -> Revision:
+    def commit(
+        self,
+        update: Update,
+        base: Snapshot,
+        cause: Cause = Cause.TAKE,
+        note: str = "",
+        viewpoints_world: Points = _NOWHERE,
+    ) -> Revision:
         """Apply an update that was computed from `base`; edits and locks made since then win.
 
+        Args:
+            viewpoints_world: (N, 3) where its cameras stood, metres: what is near them is the last to go when memory is full.
         Raises:
             ConflictError: the update has another voxel size than memory, or the scene was realigned since `base`.
             StoreError: the journal could not keep it; memory is as before.
@@ -244,13 +273,22 @@ class Memory:
             if not head.alignment.same_as(base.alignment):
                 raise ConflictError("the scene was scaled or turned while this was made", "make it again")
             snapshot = head.with_changes(merge(update, base, head), revision=len(self._revisions))
-            return self._advance(snapshot, cause, note, clip=update.clip, health=dict(update.health))
+            health = dict(update.health)
+            return self._advance(self._squeezed(snapshot, viewpoints_world, health), cause, note, clip=update.clip, health=health)
 
     def edit(self, edit: Edit) -> Revision:
         """Apply a designer's edit to the head."""
         with self._lock:
-            snapshot = apply_edit(self._head, edit)
-            return self._advance(replace(snapshot, revision=len(self._revisions)), Cause.EDIT, edit.describe())
+            snapshot = replace(apply_edit(self._head, edit), revision=len(self._revisions))
+            health: dict[str, float] = {}
+            return self._advance(self._squeezed(snapshot, _NOWHERE, health), Cause.EDIT, edit.describe(), health=health)
+
+    def _squeezed(self, snapshot: Snapshot, viewpoints_world: Points, health: dict[str, float]) -> Snapshot:
+        """The snapshot within the budget; if that cost points, health says how many."""
+        fits = within_budget(self._head, snapshot, self._max_points, viewpoints_world)
+        if fits is not snapshot:
+            health["evicted_points"] = float(snapshot.points - fits.points)
+        return fits
 
     def undo(self) -> Revision:
         """A new revision with the content before the last change.

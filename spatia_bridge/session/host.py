@@ -46,13 +46,20 @@ class SessionHost:
         default_generator: str,
         workers: Workers | None = None,
         keep_revisions: int = 0,
+        max_points: int = 0,
     ) -> None:
-        """keep_revisions: of every session, so many and a quarter at most; 0 = all (see `Session.prune`)."""
+        """Bounds of every session; 0 = none.
+
+        Args:
+            keep_revisions: so many and a quarter at most (see `Session.prune`).
+            max_points: of memory as it is now (see `memory.budget`).
+        """
         self._library = library
         self._stages = stages
         self._makers = generators
         self._default = default_generator
         self._keep_revisions = keep_revisions
+        self._max_points = max_points
         self.workers = workers or LocalWorkers()
         self.live_turns = asyncio.Semaphore(LIVE_AT_ONCE)  # first come, first served
         self._open: dict[str, Session] = {}
@@ -83,7 +90,7 @@ class SessionHost:
                 raise
             store = await self.workers.run(self._library.create, session_id)
         try:
-            memory = await self.workers.run(store.open_memory)
+            memory = await self.workers.run(store.open_memory, self._max_points)
             return Session(store, memory, self._stages, self.make_generator, self.workers, self._keep_revisions)
         except BaseException:
             await self.workers.run(store.close)

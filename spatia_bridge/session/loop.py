@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import GeneratedFrame, Projection, ReferenceFrame, RgbdFrame, Take
@@ -96,14 +97,21 @@ def fold_in(stages: Stages, memory: Memory, take: Take, check: CheckPoint) -> Re
     base = memory.snapshot()  # not the one it was generated from: edits since then count
     take = carried_take(take, base.alignment)
     update = stages.slam.update(base, take, check)
-    return memory.commit(update, base, Cause.TAKE, f"take {take.number}: {take.prompt}" if take.prompt else f"take {take.number}")
+    note = f"take {take.number}: {take.prompt}" if take.prompt else f"take {take.number}"
+    return memory.commit(update, base, Cause.TAKE, note, _viewpoints(take.cameras))
 
 
 def plant(stages: Stages, memory: Memory, frames: Sequence[RgbdFrame], clip: int, note: str, check: CheckPoint) -> Revision:
     """Make an engine's views part of memory."""
     base = memory.snapshot()
     update = stages.slam.seed(base, frames, clip, check)
-    return memory.commit(update, base, Cause.SEED, note or f"seed of {len(frames)} view{'s' * (len(frames) > 1)}")
+    note = note or f"seed of {len(frames)} view{'s' * (len(frames) > 1)}"
+    return memory.commit(update, base, Cause.SEED, note, _viewpoints([frame.camera for frame in frames]))
+
+
+def _viewpoints(cameras: Sequence[Camera]) -> npt.NDArray[np.float64]:
+    """(N, 3) where they stand, metres."""
+    return np.array([camera.position_world for camera in cameras]).reshape(-1, 3)
 
 
 def storable(frame: GeneratedFrame) -> GeneratedFrame:

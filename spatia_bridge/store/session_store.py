@@ -89,11 +89,15 @@ class SessionStore:
 
     # memory
 
-    def open_memory(self) -> Memory:
-        """The session's memory as it was, journalled here from now on. Reads and verifies every chunk of the head."""
+    def open_memory(self, max_points: int = 0) -> Memory:
+        """The session's memory as it was, journalled here from now on. Reads and verifies every chunk of the head.
+
+        Args:
+            max_points: its budget from now on; 0 = none. See `memory.budget`.
+        """
         revisions, head = self.load()
         oldest = self._revisions.oldest
-        return Memory.restore(revisions, head, journal=self.journal, archive=self.archive, oldest=oldest)
+        return Memory.restore(revisions, head, journal=self.journal, archive=self.archive, oldest=oldest, max_points=max_points)
 
     def journal(self, revision: Revision, snapshot: Snapshot) -> None:
         """Keep a revision; memory's `Journal`. See `RevisionLog.journal`."""

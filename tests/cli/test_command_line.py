@@ -32,6 +32,7 @@ def run(capsys, *arguments):
         ["sessions", "prune", "a"],
         ["sessions", "prune", "a", "--keep", "0"],
         ["serve", "--keep-revisions", "0"],
+        ["serve", "--max-points", "999"],
         ["serve", "--ws-port", "70000"],
         ["serve", "--ws-port", "1", "--no-ws"],
         ["trajectories", "list"],

@@ -37,8 +37,8 @@ class Painter:
                 self.gate.wait(20)
 
 
-def make_host(folder: Path, painter: Painter, keep_revisions: int = 0) -> SessionHost:
+def make_host(folder: Path, painter: Painter, **bounds: int) -> SessionHost:
     renderer = CpuRenderer()
     makers = {"painter": lambda: painter}
     stages = Stages(renderer, Slam(renderer))
-    return SessionHost(SessionLibrary(folder), stages, makers, "painter", keep_revisions=keep_revisions)
+    return SessionHost(SessionLibrary(folder), stages, makers, "painter", **bounds)
