@@ -25,8 +25,10 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from benchmarks.one_scene import sharpness, under_budget
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.one_scene import sharpness, under_budget
 from spatia_bridge.frames import RgbdFrame, Take
 from spatia_bridge.generation.base import CancelToken, Event
 from spatia_bridge.generation.reproject import Reproject

@@ -14,6 +14,7 @@ from pathlib import Path
 from spatia_bridge.errors import MissingDependencyError, NotFoundError
 from spatia_bridge.gateway import GatewayServer
 from spatia_bridge.generation.base import Generator
+from spatia_bridge.perception.depth import find_depth_estimator
 from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.render.renderer import Renderer
 from spatia_bridge.service import BridgeServer
@@ -25,6 +26,7 @@ from spatia_bridge.tls import Certificate
 
 GENERATORS = "spatia_bridge.generators"  # the entry point group
 DEFAULT_GENERATOR = "reproject"
+DEFAULT_ESTIMATOR = "layout"  # for generators without depth
 
 MakeGenerator = Callable[[], Generator]
 
@@ -84,7 +86,7 @@ def build_host(
     known = find_generators() if generators is None else generators
     check_generator(default_generator, known)
     renderer = make_renderer()
-    stages = Stages(renderer, Slam(renderer))
+    stages = Stages(renderer, Slam(renderer, estimator=find_depth_estimator(DEFAULT_ESTIMATOR)))
     return SessionHost(
         SessionLibrary(data), stages, known, default_generator, keep_revisions=keep_revisions, max_points=max_points
     )

@@ -64,6 +64,11 @@ class RgbdFrame:
             return np.asarray((self.depth_m >= MIN_DEPTH_M) & (self.depth_m <= MAX_DEPTH_M))
 
 
+def static_pixels(frame: RgbdFrame) -> Mask:
+    """Where a frame has finite depth that can be believed, of what does not move."""
+    return frame.valid_depth() if frame.dynamic is None else frame.valid_depth() & ~frame.dynamic
+
+
 @dataclass(frozen=True, eq=False)
 class Projection:
     """A snapshot rendered along one camera.

@@ -32,19 +32,20 @@ def _slabs(origin, rays, low, high):
     return np.minimum(a, b), np.maximum(a, b)
 
 
-def look(view: Camera, *, pillar: bool = True, ids: bool = False) -> RgbdFrame:
-    """The room with its pillar (object id 7) as this camera sees it: exact planar depth."""
+def look(view: Camera, *, pillar: bool = True, ids: bool = False, pillar_shift=(0.0, 0.0, 0.0)) -> RgbdFrame:
+    """The room with its pillar (object id 7), moved by `pillar_shift`, as this camera sees it: exact planar depth."""
     rays = view.rays().astype(np.float64) @ view.world_from_camera[:3, :3].T
     rays = np.where(np.abs(rays) < 1e-12, 1e-12, rays)
     origin = view.position_world
     _, far = _slabs(origin, rays, ROOM_LOW, ROOM_HIGH)
     depth, axis = far.min(axis=-1), far.argmin(axis=-1)
     face = axis + 3.0 * (np.take_along_axis(rays, axis[..., None], -1)[..., 0] > 0)
-    near_t, far_t = _slabs(origin, rays, PILLAR_LOW, PILLAR_HIGH)
+    shift = np.asarray(pillar_shift)
+    near_t, far_t = _slabs(origin, rays, PILLAR_LOW + shift, PILLAR_HIGH + shift)
     enter, leave = near_t.max(axis=-1), far_t.min(axis=-1)
     hit = (enter < leave) & (enter > 0) & pillar
     depth = np.where(hit, enter, depth)
     face = np.where(hit, 10.0 + near_t.argmax(axis=-1), face)
     points = origin + rays * depth[..., None]
     object_ids = np.where(hit, 7, 0).astype(np.uint16) if ids else None
-    return RgbdFrame(view, _texture(points, face), depth.astype(np.float32), object_ids=object_ids)
+    return RgbdFrame(view, _texture(points - hit[..., None] * shift, face), depth.astype(np.float32), object_ids=object_ids)

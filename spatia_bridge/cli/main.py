@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_serve(commands)
     _add_run(commands)
+    _add_recordings(commands)
     _add_sessions(commands)
     _add_trajectories(commands)
     _add_export(commands)
@@ -109,6 +110,36 @@ def _add_run(commands: "Commands") -> None:
     run.add_argument("--seed", type=_count, default=0, metavar="N", help="of the generator's chance (default: 0)")
     run.add_argument("--json", action="store_true", help="print the report on stdout")
     run.set_defaults(module="spatia_bridge.cli.run")
+
+
+def _add_recordings(commands: "Commands") -> None:
+    recording = commands.add_parser(
+        "import",
+        help="make a session from an RGB-D recording or a video",
+        description="Seeds a new session with the keyframes of a recording. Where it has no poses they are recovered; where it "
+        "has no depth an estimator makes it. The camera's path is saved with the session as `recorded`.",
+    )
+    recording.add_argument(
+        "recording",
+        metavar="RECORDING",
+        help="a folder with a capture (capture.json) or in the TUM RGB-D benchmark's layout (rgb.txt, depth.txt), or a video",
+    )
+    recording.add_argument("--session", metavar="ID", help="of the new session (default: from the recording's name)")
+    recording.add_argument("--every", type=_positive, default=1, metavar="N", help="take every N-th frame (default: 1)")
+    recording.add_argument("--size", type=_size, metavar="WxH", help="scale frames to so many pixels (default: as recorded)")
+    lens = recording.add_mutually_exclusive_group()
+    lens.add_argument("--fov", type=_degrees, metavar="DEGREES", help="the lens's field of view, top to bottom")
+    lens.add_argument(
+        "--intrinsics", type=float, nargs=4, metavar=("FX", "FY", "CX", "CY"), help="or exactly, in recorded pixels"
+    )
+    recording.add_argument(
+        "--depth-units", type=_units, default=5000.0, metavar="N", help="depth of N is a metre, in TUM's layout (default: 5000)"
+    )
+    recording.add_argument("--estimator", default="layout", metavar="NAME", help="of a video's depth (default: layout)")
+    recording.add_argument("--odometry", action="store_true", help="recover the poses of a capture, do not believe its own")
+    recording.add_argument("--json", action="store_true", help="print JSON")
+    _add_place(recording)
+    recording.set_defaults(module="spatia_bridge.cli.recordings")
 
 
 def _add_sessions(commands: "Commands") -> None:
@@ -271,6 +302,13 @@ def _degrees(text: str) -> float:
     value = float(text)
     if not 1 <= value <= 170:
         raise argparse.ArgumentTypeError(f"{text} is not from 1 to 170 degrees")
+    return value
+
+
+def _units(text: str) -> float:
+    value = float(text)
+    if not 1e-3 <= value <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0.001 to 1000000")
     return value
 
 

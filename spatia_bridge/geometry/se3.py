@@ -141,3 +141,56 @@ def look_at(eye: npt.ArrayLike, target: npt.ArrayLike, down: npt.ArrayLike = (0.
         right = np.cross((0.0, 0.0, 1.0), forward)
     right = right / np.linalg.norm(right)
     return from_parts(np.stack([right, np.cross(forward, right), forward], axis=1), origin)
+
+
+def hat(vector: npt.ArrayLike) -> Array:
+    """The matrix (3, 3) with hat(a) @ b = a × b."""
+    x, y, z = np.asarray(vector, dtype=np.float64)
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+
+
+def exp(twist: npt.ArrayLike) -> Array:
+    """The rigid transform (4, 4) of a twist (6,): translational part in metres first, then rotation in radians (Rodrigues)."""
+    xi = np.asarray(twist, dtype=np.float64)
+    omega = hat(xi[3:])
+    angle = float(np.linalg.norm(xi[3:]))
+    if angle < 1e-4:  # the series to the terms that float64 still sees
+        a, b, c = 1 - angle**2 / 6, 0.5 - angle**2 / 24, 1 / 6 - angle**2 / 120
+    else:
+        a, b, c = np.sin(angle) / angle, (1 - np.cos(angle)) / angle**2, (angle - np.sin(angle)) / angle**3
+    squared = omega @ omega
+    return from_parts(np.eye(3) + a * omega + b * squared, (np.eye(3) + b * omega + c * squared) @ xi[:3])
+
+
+def log(a_from_b: Array) -> Array:
+    """The twist (6,) of a rigid transform, rotation angle up to π: the inverse of `exp`."""
+    x, y, z, w = quaternion_from_rotation(a_from_b[:3, :3])
+    length = math.sqrt(x * x + y * y + z * z)
+    angle = 2 * math.atan2(length, w)
+    rotation = np.array([x, y, z]) * (angle / length if length > 1e-12 else 2.0)
+    omega = hat(rotation)
+    if angle < 1e-4:
+        c = 1 / 12 + angle**2 / 720
+    else:
+        c = 1 / angle**2 - (1 + math.cos(angle)) / (2 * angle * math.sin(angle)) if angle < math.pi - 1e-6 else 1 / math.pi**2
+    return np.concatenate([(np.eye(3) - 0.5 * omega + c * omega @ omega) @ a_from_b[:3, 3], rotation])
+
+
+def adjoint(a_from_b: Array) -> Array:
+    """(6, 6): twists about b's frame to twists about a's, T exp(ξ) = exp(Ad(T) ξ) T."""
+    rotation, result = a_from_b[:3, :3], np.zeros((6, 6))
+    result[:3, :3] = result[3:, 3:] = rotation
+    result[:3, 3:] = hat(a_from_b[:3, 3]) @ rotation
+    return result
+
+
+def angle(a_from_b: Array) -> float:
+    """How far it turns, radians, 0…π."""
+    x, y, z, w = quaternion_from_rotation(a_from_b[:3, :3])
+    return 2 * math.atan2(math.sqrt(x * x + y * y + z * z), w)
+
+
+def orthonormal(a_from_b: Array) -> Array:
+    """The nearest exactly rigid transform, after many products."""
+    u, _, vt = np.linalg.svd(a_from_b[:3, :3])
+    return from_parts(u @ vt, a_from_b[:3, 3])

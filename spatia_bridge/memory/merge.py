@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory.chunk import Chunk, ChunkIndex
 from spatia_bridge.memory.record import RECORD, Records
 from spatia_bridge.memory.regions import Region, contained_in_any
@@ -23,12 +24,16 @@ class Update:
         clip: the clip number that the new records carry.
         voxel_size_m: sets the scene's voxel size; only meaningful while it has no points; None = that of the base.
         health: what the update measured, for people and for the store (names with units, finite numbers).
+        cameras: of the frames, as the update used them: corrected where poses were priors.
+        note: what people should know, such as why only a part of a clip was used.
     """
 
     changes: Changes
     clip: int = 0
     voxel_size_m: float | None = None
     health: Mapping[str, float] = field(default_factory=dict)
+    cameras: tuple[Camera, ...] = ()
+    note: str = ""
 
 
 def _by_voxel(chunk: Chunk | None, codes: npt.NDArray[np.uint32]) -> tuple[Records, npt.NDArray[np.bool_]]:

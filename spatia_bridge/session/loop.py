@@ -98,6 +98,7 @@ def fold_in(stages: Stages, memory: Memory, take: Take, check: CheckPoint) -> Re
     take = carried_take(take, base.alignment)
     update = stages.slam.update(base, take, check)
     note = f"take {take.number}: {take.prompt}" if take.prompt else f"take {take.number}"
+    note = f"{note} ({update.note})" if update.note else note
     return memory.commit(update, base, Cause.TAKE, note, _viewpoints(take.cameras))
 
 

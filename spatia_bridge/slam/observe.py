@@ -165,6 +165,11 @@ def _reduce(order, keys, places, shapes, colour, normals, confidence, ids, count
     return key, means, footprint, trust, object_id, pixel
 
 
+def normals_in_camera(depth: npt.NDArray[np.float32], lens: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Unit normals (H, W, 3) of planar depth (H, W) in the camera's frame, facing it; lens is fx, fy, cx, cy."""
+    return np.asarray(_normals(depth, *lens))
+
+
 def usable_pixels(frame: RgbdFrame) -> Mask:
     """Where a frame says something about the static scene: depth known (infinity included), not dynamic."""
     depth = frame.depth_m

@@ -234,7 +234,7 @@ def test_an_update_can_be_cancelled_between_frames():
 
     with pytest.raises(CancelledError):
         SLAM.seed(Memory().snapshot(), [look(view) for view in VIEWS], check=check)
-    assert calls == [(0, 3), (1, 3)]
+    assert calls == [(0, 6), (1, 6)]  # looked up, then fused
 
 
 def test_observations_are_one_a_voxel_whatever_the_masks():

@@ -5,6 +5,7 @@ level     lines, sectors and heights of a map
 pose      the map's axes to the world's
 raycast   exact depth of the static level
 walk      a closed path, checked for collisions
+tour      a path of any length, planned by the program
 engine    colour, sprites and poses from `vizdoom`, which is optional
 coarse    the engine's own 8-bit depth: a check, and a judge of bars and gaps
 record    all of it together, frame by frame

@@ -112,7 +112,9 @@ class Engine:
         fov_deg: horizontal field of view as on a 4:3 screen, 5 to 170.
         size: (320, 180), (640, 360) or (1280, 720).
         lumps: the map's own lumps in place of those in the WAD, for example with things taken out.
-        monsters: whether they are there (and move).
+        monsters: whether they are there. They hunt the player, whom nothing can hurt, and who walks through everything: pushed
+            aside or standing on somebody's head, the eye would not be where it was sent.
+        seed: of all that is random in the engine; the same seed and the same calls give the same pictures.
     """
 
     def __init__(
@@ -123,6 +125,7 @@ class Engine:
         size: tuple[int, int] = (320, 180),
         lumps: Mapping[str, bytes] | None = None,
         monsters: bool = False,
+        seed: int = 1,
     ) -> None:
         self._vizdoom = load_vizdoom()
         self.intrinsics = engine_intrinsics(fov_deg, *size)
@@ -130,10 +133,10 @@ class Engine:
         self._folder = tempfile.TemporaryDirectory(prefix="spatia-freedoom-")
         self._game = self._vizdoom.DoomGame()
         try:
-            self._configure(wad, map_name, size, lumps, monsters)
+            self._configure(wad, map_name, size, lumps, monsters, seed)
             self._game.init()
             self._game.make_action([0.0], _WARM_UP_TICS)
-            for command in ("god", "notarget", f"fov {fov_deg}"):
+            for command in ("god", *(("noclip",) if monsters else ()), f"fov {fov_deg}"):
                 self._game.send_game_command(command)
             self._game.make_action([0.0], _MAX_SETTLE_TICS)  # the field of view glides to its value
         except BaseException:
@@ -141,7 +144,7 @@ class Engine:
             raise
 
     def _configure(
-        self, wad: Path, map_name: str, size: tuple[int, int], lumps: Mapping[str, bytes] | None, monsters: bool
+        self, wad: Path, map_name: str, size: tuple[int, int], lumps: Mapping[str, bytes] | None, monsters: bool, seed: int
     ) -> None:
         vizdoom, game = self._vizdoom, self._game
         folder = Path(self._folder.name)
@@ -165,7 +168,7 @@ class Engine:
         game.set_sound_enabled(False)
         game.set_mode(vizdoom.Mode.PLAYER)
         game.set_episode_timeout(0)
-        game.set_seed(1)
+        game.set_seed(seed)
         game.set_available_buttons([vizdoom.Button.TURN_LEFT_RIGHT_DELTA])
 
     def __enter__(self) -> "Engine":
@@ -185,23 +188,34 @@ class Engine:
     def _variable(self, name: str) -> float:
         return float(self._game.get_game_variable(getattr(self._vizdoom.GameVariable, name)))
 
-    def look_from(self, x: float, y: float, angle_deg: float) -> View:
+    def look_from(self, x: float, y: float, angle_deg: float, tics: int | None = None) -> View:
         """Stand on the floor at (x, y), whole map units, look along the angle (to 1/65536 turn), take the picture.
+
+        Args:
+            tics: how much time passes before the picture, in 1/35 s, at least 4 (turning takes as many); None waits until the
+                eye, which glides after a step of the floor, has settled.
 
         The engine goes anywhere, into walls too: `walk.check_walkable` says whether a player could.
 
         Raises:
+            InvalidInputError: fewer than 4 tics.
             UnavailableError: the engine stopped, or did not go there.
         """
+        if tics is not None and tics < _MAX_TURNS:
+            raise InvalidInputError(f"{tics} tics a picture", f"give {_MAX_TURNS} or more")
         self._game.send_game_command(f"warp {round(x)} {round(y)}")
+        passed = 0
         for _ in range(_MAX_TURNS):  # one turn may end a step beside its aim
             turn = (angle_deg - self._variable("ANGLE") + 180.0) % 360.0 - 180.0
             steps = round(turn * _ANGLE_STEPS / 360.0)
             # The engine cuts a turn to whole steps, so ask for a little more; and it counts right turns as positive.
             self._advance(-(steps + math.copysign(0.25, steps)) * 360.0 / _ANGLE_STEPS if steps else 0.0)
+            passed += 1
             if not steps:
                 break
-        for _ in range(_MAX_SETTLE_TICS):  # after a change of height the eye glides to its place
+        if tics is not None:
+            self._advance(0.0, tics - passed)
+        for _ in range(_MAX_SETTLE_TICS if tics is None else 0):  # after a change of height the eye glides to its place
             self._advance(0.0)
             if abs(self._variable("CAMERA_POSITION_Z") - self._variable("POSITION_Z") - VIEW_HEIGHT_UNITS) < 1e-3:
                 break
@@ -210,9 +224,11 @@ class Engine:
             raise UnavailableError(f"the engine did not go to ({x:.0f}, {y:.0f})", "start it again")
         return view
 
-    def _advance(self, turn_right_deg: float) -> None:
+    def _advance(self, turn_right_deg: float, tics: int = 1) -> None:
+        if not tics:
+            return
         try:
-            self._game.make_action([turn_right_deg], 1)
+            self._game.make_action([turn_right_deg], tics)
         except self._vizdoom.ViZDoomErrorException as error:
             raise UnavailableError(f"the level's engine stopped: {error}", "start it again") from error
 

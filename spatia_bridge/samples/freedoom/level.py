@@ -24,6 +24,9 @@ _THING = np.dtype([("x", "<i2"), ("y", "<i2"), ("angle", "<i2"), ("kind", "<i2")
 _NO_SIDE = 0xFFFF
 _IMPASSABLE = 1
 _SKY_FLAT = b"F_SKY1"
+_EVERY_SKILL = 7
+_PLAYER_START = 1
+PLAYER_HEIGHT = 56.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,41 @@ def without_things(lumps: dict[str, bytes], kinds: Sequence[int]) -> dict[str, b
     """The map's lumps with all things of these kinds (Doom's editor numbers) taken out."""
     things = _records(lumps, "THINGS", _THING)
     return {**lumps, "THINGS": things[~np.isin(things["kind"], kinds)].tobytes()}
+
+
+def with_things(lumps: dict[str, bytes], things: npt.ArrayLike) -> dict[str, bytes]:
+    """The map's lumps with more things, rows (N, 4) of x, y, angle in degrees, kind; there on every difficulty."""
+    rows = np.asarray(things, np.int64).reshape(-1, 4)
+    added = np.zeros(len(rows), _THING)
+    for column, name in enumerate(("x", "y", "angle", "kind")):
+        added[name] = rows[:, column]
+    added["flags"] = _EVERY_SKILL
+    return {**lumps, "THINGS": lumps["THINGS"] + added.tobytes()}
+
+
+def with_open_doors(lumps: dict[str, bytes]) -> dict[str, bytes]:
+    """The map's lumps with every sector too low for a player opened: up to 4 units below the lowest ceiling beside it."""
+    level = parse_level(lumps)
+    sectors = _records(lumps, "SECTORS", _SECTOR).copy()
+    two = level.back >= 0
+    for sector in np.flatnonzero(level.ceiling - level.floor < PLAYER_HEIGHT):
+        sides = np.concatenate([level.back[two & (level.front == sector)], level.front[two & (level.back == sector)]])
+        if len(sides):
+            sectors["ceiling"][sector] = max(level.ceiling[sides].min() - 4, level.ceiling[sector])
+    return {**lumps, "SECTORS": sectors.tobytes()}
+
+
+def player_start(lumps: dict[str, bytes]) -> tuple[float, float]:
+    """Where the first player starts, map units.
+
+    Raises:
+        InvalidInputError: the map has no start.
+    """
+    things = _records(lumps, "THINGS", _THING)
+    starts = things[things["kind"] == _PLAYER_START]
+    if not len(starts):
+        raise InvalidInputError("the level has no start for the player", "use a complete map")
+    return float(starts[0]["x"]), float(starts[0]["y"])
 
 
 def _records(lumps: dict[str, bytes], name: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:

@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.errors import InvalidInputError
-from spatia_bridge.samples.freedoom.level import Level
+from spatia_bridge.samples.freedoom.level import PLAYER_HEIGHT, Level
 
 PLAYER_RADIUS = 16.0
-PLAYER_HEIGHT = 56.0
 MAX_STEP = 24.0
 _SAMPLES_PER_LEG = 200
 

@@ -1,0 +1,182 @@
+"""Free space is carved: points of memory that a clip sees through, and that nothing in the clip confirms, are gone.
+
+A point is *seen through* by a frame if everything the frame sees around it lies clearly further away: more than two of its voxels
+and a share of the depth, in a window as large as its splat and a pixel more, so that grazing views and thin things survive. It is
+*confirmed* by a frame that sees a surface there. It goes if frames enough see through it and none confirms it.
+
+    What may go.  Locked regions never. What an engine or a camera saw goes only if one of them sees it gone: a generator
+    invents, so what it shows is no evidence against what was there. What a generator made goes by either's word.
+    No churn.     What a frame shows as static it confirms: a clip never carves what it writes, and carving twice is carving once.
+    Cost.         O(pixels of the clip + points of the chunks that its rays pass), never O(memory).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from spatia_bridge.frames import Mask, RgbdFrame
+from spatia_bridge.memory.chunk import Chunk, ChunkIndex
+from spatia_bridge.memory.record import CHUNK_SIDE, FLAG_BACKDROP, FLAG_GENERATED
+from spatia_bridge.memory.regions import contained_in_any
+from spatia_bridge.memory.snapshot import Changes, Snapshot
+from spatia_bridge.slam.dynamics import known_depth
+
+RAY_STRIDE_PX = 8
+MAX_WINDOW = 3  # pixels to each side; a splat that looks larger has neighbours that speak for themselves
+_jit = numba.njit(cache=True, nogil=True)
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CarvingConfig:
+    """What is evidence of emptiness.
+
+    Attributes:
+        frames: at most so many of a clip's look, evenly spread.
+        min_seen_through: frames, or all if there are fewer.
+        depth_tolerance: relative, with `voxels` of the point: less than both together in front of a surface is the surface.
+        voxels: of the point's own size.
+        min_confidence: pixels less certain are no evidence.
+        max_pixel_voxels: a view carves what it resolves: points whose voxel is no smaller than 1 / this of its pixels.
+    """
+
+    frames: int = 8
+    min_seen_through: int = 2
+    depth_tolerance: float = 0.02
+    voxels: float = 2.0
+    min_confidence: float = 0.5
+    max_pixel_voxels: float = 8.0
+
+
+def carve(
+    base: Snapshot, frames: Sequence[RgbdFrame], static: Sequence[Mask], *, generated: bool, config: CarvingConfig | None = None
+) -> tuple[Changes, int]:
+    """The chunks that change, and how many points go.
+
+    Args:
+        frames: in the order of time, poses as good as they get.
+        static: bool (H, W) a frame, the pixels that the clip holds to be static: only these confirm; all prove space free.
+        generated: a generator made the frames.
+    """
+    config = config or CarvingConfig()
+    chosen = sorted({round(at) for at in np.linspace(0, len(frames) - 1, min(config.frames, len(frames)))}) if len(frames) else []
+    views = [_View(frames[n], static[n], config) for n in chosen]
+    indexes = _passed(base, views, config)
+    if not indexes:
+        return {}, 0
+    needed = min(config.min_seen_through, len(views))
+    changes: dict[ChunkIndex, Chunk | None] = {}
+    carved = 0
+    chunks = [base.chunks[index] for index in indexes]
+    sizes = np.repeat([chunk.voxel_size_m(base.voxel_size_m) for chunk in chunks], [len(chunk) for chunk in chunks])
+    points = np.concatenate([chunk.points_world(base.voxel_size_m) for chunk in chunks])
+    gone = _gone(points, sizes, views, needed, config)
+    end = 0
+    for index, chunk in zip(indexes, chunks, strict=True):
+        start, end = end, end + len(chunk)
+        out = gone[start:end]
+        if not out.any():
+            continue
+        flags = chunk.records["flags"]
+        out &= (flags & FLAG_BACKDROP) == 0
+        if generated:
+            out &= (flags & FLAG_GENERATED) > 0
+        if base.locks and out.any():
+            out &= ~contained_in_any(base.locks, points[start:end])
+        if out.any():
+            carved += int(out.sum())
+            changes[index] = None if out.all() else Chunk(index, chunk.records[~out])
+    return changes, carved
+
+
+class _View:
+    """One frame, prepared: where each window's depth is known, its nearest and farthest; its lens and pose."""
+
+    def __init__(self, frame: RgbdFrame, static: Mask, config: CarvingConfig) -> None:
+        depth = known_depth(frame)
+        if frame.confidence is not None:
+            depth = np.where(frame.confidence >= config.min_confidence, depth, np.float32(0))
+        self.depth = depth
+        windows = [np.ones((2 * r + 1,) * 2, np.uint8) for r in range(1, MAX_WINDOW + 1)]
+        self.near = np.stack([cv2.erode(depth, window) for window in windows])  # (W, H, W); 0 where any is unknown
+        surface = np.where(static, depth, np.float32(0))
+        self.low = np.stack([cv2.erode(np.where(surface > 0, surface, np.float32(np.inf)), window) for window in windows])
+        self.high = np.stack([cv2.dilate(surface, window) for window in windows])
+        k = frame.camera.intrinsics
+        self.lens = np.array([k.fx, k.fy, k.cx, k.cy])
+        self.camera_from_world = np.ascontiguousarray(frame.camera.camera_from_world)
+        self.world_from_camera = frame.camera.world_from_camera
+
+
+def _gone(points: Floats, sizes: Floats, views: Sequence[_View], needed: int, config: CarvingConfig) -> npt.NDArray[np.bool_]:
+    """bool (N,): points (N, 3) with voxels of sizes (N,) that so many views see through and none confirms."""
+    through, confirmed = np.zeros(len(points), np.uint8), np.zeros(len(points), np.bool_)
+    for view in views:
+        _look(
+            points, sizes, view.near, view.low, view.high, view.lens, view.camera_from_world,
+            config.depth_tolerance, config.voxels, config.max_pixel_voxels, through, confirmed,
+        )  # fmt: skip
+    return np.asarray((through >= needed) & ~confirmed)
+
+
+@_jit
+def _look(points, sizes, near, low, high, lens, pose, tolerance, voxels, max_pixel_voxels, through, confirmed):  # type: ignore[no-untyped-def]
+    """Add what one view says: through (N,) counts, confirmed (N,)."""
+    windows, height, width = near.shape
+    focal = 0.5 * (lens[0] + lens[1])
+    for n in range(len(points)):
+        if confirmed[n]:
+            continue
+        x, y, z = points[n]
+        w = pose[2, 0] * x + pose[2, 1] * y + pose[2, 2] * z + pose[2, 3]
+        if w <= 1e-3 or w > max_pixel_voxels * sizes[n] * focal:
+            continue
+        u = (pose[0, 0] * x + pose[0, 1] * y + pose[0, 2] * z + pose[0, 3]) / w * lens[0] + lens[2]
+        v = (pose[1, 0] * x + pose[1, 1] * y + pose[1, 2] * z + pose[1, 3]) / w * lens[1] + lens[3]
+        if not (0 <= u < width and 0 <= v < height):
+            continue
+        i, j = int(u), int(v)
+        window = min(int(0.5 * sizes[n] * focal / w + 0.5), windows - 1)
+        margin = voxels * sizes[n] + tolerance * w
+        if near[window, j, i] > w + margin:
+            through[n] += 1
+        elif low[window, j, i] - margin <= w <= high[window, j, i] + margin:
+            confirmed[n] = True
+
+
+def _passed(base: Snapshot, views: Sequence[_View], config: CarvingConfig) -> list[ChunkIndex]:
+    """The chunks that rays of the views pass through, up to what they see and as far as they resolve a level's points."""
+    found: set[ChunkIndex] = set()
+    for level in sorted(base.levels()):
+        side = CHUNK_SIDE * base.voxel_size_m * (1 << level)
+        for view in views:
+            depth = view.depth[RAY_STRIDE_PX // 2 :: RAY_STRIDE_PX, RAY_STRIDE_PX // 2 :: RAY_STRIDE_PX]
+            rows, columns = np.nonzero(depth > 0)
+            reach = config.max_pixel_voxels * side / CHUNK_SIDE * 0.5 * (view.lens[0] + view.lens[1])
+            ends = np.minimum(depth[rows, columns], reach)
+            x = (columns * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[2]) / view.lens[0]
+            y = (rows * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[3]) / view.lens[1]
+            rays = np.stack([x, y, np.ones(len(x))], axis=1) @ view.world_from_camera[:3, :3].T
+            cubes = _march(view.world_from_camera[:3, 3] / side, rays / side, ends.astype(np.float64))
+            found |= {index for cube in cubes.tolist() if (index := ChunkIndex(level, *cube)) in base.chunks}
+    return sorted(found)
+
+
+def _march(origin: Floats, rays: Floats, ends: Floats) -> npt.NDArray[np.int64]:
+    """Distinct cubes (K, 3) of unit side that rays (R, 3) from the origin (3,) pass, to depths ends (R,)."""
+    steps = np.ceil(2 * ends * np.linalg.norm(rays, axis=1)).astype(np.int64) + 1
+    ray = np.repeat(np.arange(len(rays)), steps)
+    at = np.arange(len(ray)) - np.repeat(np.cumsum(steps) - steps, steps)
+    depth = ends[ray] * (at / np.maximum(steps[ray] - 1, 1))
+    cubes = np.floor(origin + rays[ray] * depth[:, None]).astype(np.int64)
+    if not len(cubes):
+        return np.empty((0, 3), np.int64)
+    low = cubes.min(axis=0)
+    spans = cubes.max(axis=0) - low + 1
+    keys = np.unique(((cubes[:, 0] - low[0]) * spans[1] + cubes[:, 1] - low[1]) * spans[2] + cubes[:, 2] - low[2])
+    local = np.stack([keys // (spans[1] * spans[2]), keys // spans[2] % spans[1], keys % spans[2]], axis=1)
+    return np.asarray(local + low)
