@@ -6,23 +6,23 @@ from pathlib import Path
 
 from spatia_bridge.cli.place import Place, open_place
 from spatia_bridge.cli.progress import Reporter, Stage, bytes_text
-from spatia_bridge.export import atomic_file, exporter
+from spatia_bridge.export import atomic_file, exporter, format_of
 from spatia_bridge.geometry.conventions import Engine
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the file and say where it is."""
-    suffix = exporter(args.format).suffix
-    out = Path(args.out) if args.out else Path(f"{args.session}{suffix}")
-    size = asyncio.run(_export(args, out))
-    print(f"{out}: {bytes_text(size)}, axes and units of {args.engine}")
+    chosen = exporter(args.format or format_of(args.out or ""))
+    out = Path(args.out or f"{args.session}{chosen.suffix}")
+    size = asyncio.run(_export(args, chosen.name, out))
+    print(f"{out}: {bytes_text(size)}, {chosen.axes or f'axes and units of {args.engine}'}")
 
 
-async def _export(args: argparse.Namespace, out: Path) -> int:
+async def _export(args: argparse.Namespace, format_name: str, out: Path) -> int:
     reporter = Reporter()
     async with open_place(args) as place:
         with reporter.stage(f"exporting {args.session}") as stage:
-            return await save_export(place, args.session, args.format, Engine(args.engine), out, stage, args.revision)
+            return await save_export(place, args.session, format_name, Engine(args.engine), out, stage, args.revision)
 
 
 async def save_export(

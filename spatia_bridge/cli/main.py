@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("opencv", "unity", "godot", "unreal")
 PATH_FORMATS = ("json", "tum")
+PATH_EXPORTS = (*PATH_FORMATS, "glb")
+TAKE_FORMATS = ("mp4", "nerfstudio", "colmap")
 DEFAULT_PORT = 50051
 TOKEN_VARIABLE = "SPATIA_BRIDGE_TOKEN"
 AUTHORITIES_VARIABLE = "SPATIA_BRIDGE_CA"
@@ -45,8 +47,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_recordings(commands)
     _add_sessions(commands)
     _add_trajectories(commands)
+    _add_takes(commands)
     _add_export(commands)
     _add_evaluate(commands)
+    _add_insert(commands)
     _add_doctor(commands)
     return parser
 
@@ -177,7 +181,7 @@ def _add_trajectories(commands: "Commands") -> None:
     for name, text in (
         ("list", "all saved paths of a session"),
         ("import", "save a path from a TUM or JSON file"),
-        ("export", "write a saved path as a JSON or TUM file"),
+        ("export", "write a saved path as a JSON or TUM file, or as an animated glTF camera"),
         ("fly", "generate clips along a saved path and accept each"),
         ("delete", "one saved path, for good"),
     ):
@@ -188,7 +192,7 @@ def _add_trajectories(commands: "Commands") -> None:
         elif name != "list":
             action.add_argument("name", metavar="NAME")
         if name == "export":
-            _add_path_format(action, "default: as the suffix of --out says, else json")
+            _add_path_format(action, "default: as the suffix of --out says, else json", PATH_EXPORTS)
             action.add_argument(
                 "--engine", choices=ENGINES, default="opencv", help="whose axes and units (default: opencv, metres)"
             )
@@ -206,7 +210,7 @@ def _add_trajectories(commands: "Commands") -> None:
 def _add_import(action: argparse.ArgumentParser) -> None:
     action.add_argument("file", metavar="FILE")
     action.add_argument("--name", help="to save it under, in place of one of that name (default: the file's)")
-    _add_path_format(action, "default: json for *.json, else tum")
+    _add_path_format(action, "default: json for *.json, else tum", PATH_FORMATS)
     action.add_argument("--size", type=_size, metavar="WxH", help="the camera's picture in pixels; a TUM file states none")
     lens = action.add_mutually_exclusive_group()
     lens.add_argument("--fov", type=_degrees, metavar="DEGREES", help="its field of view, top to bottom")
@@ -225,15 +229,44 @@ def _add_fly(action: argparse.ArgumentParser) -> None:
     action.add_argument("--seed", type=_count, default=0, metavar="N", help="of the generator's chance (default: 0)")
 
 
-def _add_path_format(action: argparse.ArgumentParser, text: str) -> None:
-    action.add_argument("--format", choices=PATH_FORMATS, help=text)
+def _add_path_format(action: argparse.ArgumentParser, text: str, formats: Sequence[str]) -> None:
+    action.add_argument("--format", choices=formats, help=text)
+
+
+def _add_takes(commands: "Commands") -> None:
+    takes = commands.add_parser("takes", help="export a session's generated clips")
+    actions = takes.add_subparsers(metavar="ACTION", required=True)
+    action = actions.add_parser(
+        "export",
+        help="write accepted clips as a video, or as a training set with cameras, depth and masks",
+        description="Writes a video that says that it was generated (IPTC digitalSourceType), or a training set in the format of "
+        "nerfstudio or COLMAP. Reads the sessions' folder; a session that a server has open can be forked and the fork exported.",
+    )
+    action.add_argument("session", metavar="SESSION")
+    action.add_argument(
+        "--take", type=_take, action="append", default=[], metavar="N", help="this one; repeatable (default: all accepted ones)"
+    )
+    action.add_argument("--seeds", action="store_true", help="the views that memory was seeded with, too; not in a video")
+    action.add_argument("--format", choices=TAKE_FORMATS, help="default: mp4 if --out ends so, else nerfstudio")
+    action.add_argument("--out", required=True, metavar="PATH", help="a file for a video, else a folder that does not exist yet")
+    action.add_argument("--json", action="store_true", help="print JSON")
+    action.add_argument("--data", metavar="DIR", help=_DATA_HELP)
+    action.set_defaults(module="spatia_bridge.cli.takes")
 
 
 def _add_export(commands: "Commands") -> None:
     export = commands.add_parser("export", help="write a session's memory as a file for another program")
     export.add_argument("session", metavar="SESSION")
-    export.add_argument("--format", default="ply", help="default: ply")
-    export.add_argument("--engine", choices=ENGINES, default="opencv", help="whose axes and units (default: opencv, metres)")
+    export.add_argument(
+        "--format",
+        help="ply, splat (3D Gaussians), spz, glb, mesh, collider, las or pcache (default: as the suffix of --out, else ply)",
+    )
+    export.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="opencv",
+        help="whose axes and units ply and splat are in (default: opencv, metres); the other formats state their own",
+    )
     export.add_argument("--revision", type=_count, default=0, metavar="N", help="an older revision (default: 0, the newest)")
     export.add_argument("--out", metavar="FILE", help="default: SESSION with the format's suffix")
     _add_place(export)
@@ -251,6 +284,25 @@ def _add_evaluate(commands: "Commands") -> None:
     )
     robustness.add_argument("--quick", action="store_true", help="fewer steps: some minutes instead of some more")
     robustness.set_defaults(module="spatia_bridge.cli.evaluate")
+
+
+def _add_insert(commands: "Commands") -> None:
+    insert = commands.add_parser(
+        "insert",
+        help="put the points of a PLY, LAS or GLB file into a session's memory",
+        description="Memory takes a million points in one edit, so a larger file is several, each a revision that can be undone.",
+    )
+    insert.add_argument("session", metavar="SESSION", help="made if there is none of that name")
+    insert.add_argument(
+        "file", metavar="FILE", help="PLY (also Gaussian splats), LAS, or GLB (points and triangles, no textures)"
+    )
+    insert.add_argument(
+        "--engine", choices=ENGINES, default="opencv", help="whose axes and units a PLY is in (default: opencv, metres)"
+    )
+    insert.add_argument("--diameter", type=_metres, metavar="METRES", help="of a point (default: how far apart the points are)")
+    insert.add_argument("--json", action="store_true", help="print JSON")
+    _add_place(insert)
+    insert.set_defaults(module="spatia_bridge.cli.insert")
 
 
 def _add_doctor(commands: "Commands") -> None:
@@ -291,6 +343,20 @@ def _positive(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not from 1 to 1000")
+    return value
+
+
+def _take(text: str) -> int:
+    value = int(text)
+    if not 1 <= value < 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text} is not a take's number")
+    return value
+
+
+def _metres(text: str) -> float:
+    value = float(text)
+    if not 1e-5 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0.00001 to 1000 metres")
     return value
 
 

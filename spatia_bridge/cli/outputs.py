@@ -19,6 +19,7 @@ from spatia_bridge.evaluation.overhead import Plan, cloud_of
 from spatia_bridge.evaluation.pictures import Shot, contact_sheet, pick_evenly, side_by_side
 from spatia_bridge.evaluation.video import write_video
 from spatia_bridge.export import atomic_file
+from spatia_bridge.export.credentials import mark_generated
 from spatia_bridge.frames import ColourImage
 from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera
@@ -134,6 +135,7 @@ def save_video(out: Path, shots: Shots, head: Snapshot, stop: threading.Event, s
     fps = shots._flight.clips[0].take.fps
     with atomic_file(out / VIDEO) as temporary:
         count = write_video(temporary, side_by_side(watched(), shots.path, plan), fps)
+        mark_generated(temporary, shots._flight.clips[0].take.generator)
     stage.result = f"{VIDEO}: {count / fps:.1f} s at {fps:g} fps, {bytes_text((out / VIDEO).stat().st_size)}"
 
 

@@ -14,12 +14,14 @@ from spatia_bridge.cli.tables import confirmed, make_table, print_table, time_te
 from spatia_bridge.client import BridgeClient
 from spatia_bridge.errors import InvalidInputError, NotFoundError, StoreError
 from spatia_bridge.export import atomic_file
+from spatia_bridge.export.camera_path import write_camera_path
 from spatia_bridge.geometry.camera import Intrinsics
 from spatia_bridge.geometry.conventions import Engine
-from spatia_bridge.geometry.trajectory_io import MAX_FILE_BYTES
+from spatia_bridge.geometry.trajectory_io import MAX_FILE_BYTES, read_json
 from spatia_bridge.link import management as mgmt
 
-_SUFFIX = {"json": ".json", "tum": ".txt"}
+_SUFFIX = {"json": ".json", "tum": ".txt", "glb": ".glb"}
+_FORMATS = {".txt": "tum", ".tum": "tum", ".glb": "glb"}  # of other suffixes: json
 
 
 def run(args: argparse.Namespace) -> None:
@@ -82,20 +84,23 @@ def _read(path: Path) -> bytes:
 
 async def _export(args: argparse.Namespace) -> None:
     asked = Path(args.out) if args.out else None
-    format_name = args.format or ("tum" if asked and asked.suffix.lower() in (".txt", ".tum") else "json")
-    if format_name == "tum" and args.engine != Engine.OPENCV.value:
-        raise InvalidInputError(
-            "TUM files are in OpenCV axes and metres", f"leave --engine out, or use --format json for {args.engine}"
-        )
+    format_name = args.format or (_FORMATS.get(asked.suffix.lower(), "json") if asked else "json")
+    if format_name != "json" and args.engine != Engine.OPENCV.value:
+        states = {"tum": "TUM files are in OpenCV axes and metres", "glb": "glTF states its own axes, which importers turn"}
+        raise InvalidInputError(states[format_name], f"leave --engine out, or use --format json for {args.engine}")
     out = asked or Path(args.name.replace("/", "-") + _SUFFIX[format_name])
     async with open_place(args) as place:
-        data = await place.export_trajectory(args.session, args.name, format_name, Engine(args.engine))
+        if format_name == "glb":
+            data = write_camera_path(read_json(await place.export_trajectory(args.session, args.name, "json")))
+        else:
+            data = await place.export_trajectory(args.session, args.name, format_name, Engine(args.engine))
     with atomic_file(out) as temporary:
         temporary.write_bytes(data)
     if args.json:
         print(json.dumps({"file": str(out), "format": format_name, "engine": args.engine, "bytes": len(data)}, indent=2))
         return
-    print(f"{out}: {bytes_text(len(data))}, {format_name}, axes and units of {args.engine}")
+    axes = "glTF's axes, metres" if format_name == "glb" else f"axes and units of {args.engine}"
+    print(f"{out}: {bytes_text(len(data))}, {format_name}, {axes}")
 
 
 async def _fly(args: argparse.Namespace) -> None:

@@ -114,3 +114,8 @@ _CONVENTIONS = {
     Engine.GODOT: Convention(_axes((1, 0, 0), (0, -1, 0), (0, 0, -1))),
     Engine.UNREAL: Convention(_axes((0, 0, 1), (1, 0, 0), (0, -1, 0)), 100.0),
 }
+
+# Axes that files state and no engine has for its own: glTF's happen to be Godot's; z up with x forward is that of robots (ROS REP
+# 103) and of surveys, which Unreal's LiDAR importer turns into its own.
+GLTF = _CONVENTIONS[Engine.GODOT]
+Z_UP = Convention(_axes((0, 0, 1), (-1, 0, 0), (0, -1, 0)))

@@ -16,6 +16,7 @@ from spatia_bridge.memory.snapshot import Snapshot
 
 MAX_REGIONS = 1024  # locks and tombstones each: every update tests its points against all of them
 MAX_INSERTED = 1_000_000
+VOXEL_SIZE_RANGE_M = (1e-5, 100.0)
 
 
 def _check_room(regions: tuple[Region, ...], name: str) -> None:
@@ -122,7 +123,7 @@ class RecolourRegion:
 class InsertPoints:
     """Put points into memory: points_world (N, 3) metres, rgb uint8 (N, 3) sRGB, diameter_m float (N,) or one for all.
 
-    They are as certain as what an engine showed.
+    They are as certain as what an engine showed. Into an empty scene the smaller ones of them bring the voxel size.
     """
 
     points_world: npt.NDArray[np.float64]
@@ -144,6 +145,8 @@ class InsertPoints:
         object.__setattr__(self, "diameter_m", diameter)
 
     def apply(self, base: Snapshot) -> Snapshot:
+        if not base.chunks:
+            base = replace(base, voxel_size_m=float(np.clip(np.quantile(self.diameter_m, 0.1), *VOXEL_SIZE_RANGE_M)))
         levels = level_of(self.diameter_m, base.voxel_size_m)
         records = np.zeros(len(levels), RECORD)
         records["footprint"] = encode_footprint(self.diameter_m / (base.voxel_size_m * np.exp2(levels)))

@@ -9,25 +9,16 @@ from spatia_bridge.export import atomic_file, export_file, exporter, exporter_na
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.memory import Snapshot
 from tests.clouds import snapshot_of
+from tests.export.scenes import VOXEL, random_snapshot, written
 
-VOXEL = 0.05
 
-
-def random_snapshot(count=5000):
-    rng = np.random.default_rng(3)
-    points = rng.uniform((-6, -2, -3), (6, 1, 9), (count, 3))
-    return snapshot_of(points, rng.integers(0, 256, (count, 3)), VOXEL)
+def ply(snapshot, engine=Engine.OPENCV) -> bytes:
+    return written("ply", snapshot, engine)
 
 
 def rows(data: bytes) -> np.ndarray:
     _, body = data.split(b"end_header\n", 1)
     return np.frombuffer(body, np.dtype([("xyz", "<f4", 3), ("rgba", "u1", 4)]))
-
-
-def written(snapshot, engine=Engine.OPENCV) -> bytes:
-    pieces = []
-    exporter("ply").write(snapshot, engine, pieces.append)
-    return b"".join(pieces)
 
 
 def test_open3d_reads_back_count_places_and_colours(tmp_path):
@@ -45,7 +36,7 @@ def test_open3d_reads_back_count_places_and_colours(tmp_path):
 
 def test_points_lie_within_half_a_quantum_of_what_was_remembered():
     points = np.array([[0.1, 0.2, 0.3], [-1.0, -0.5, 2.0]])
-    found = rows(written(snapshot_of(points, np.full((2, 3), 9), VOXEL)))["xyz"]
+    found = rows(ply(snapshot_of(points, np.full((2, 3), 9), VOXEL)))["xyz"]
     away = np.linalg.norm(points[:, None] - found[None], axis=2).min(axis=1)
     assert (away <= np.sqrt(3) * VOXEL / 8 + 1e-6).all()
 
@@ -61,14 +52,14 @@ def test_points_lie_within_half_a_quantum_of_what_was_remembered():
 )
 def test_each_engine_gets_its_axes_and_units(engine, expected):
     snapshot = snapshot_of(np.array([[1.0, 2.0, 3.0]]) + 1e-4, np.array([[10, 20, 30]]), VOXEL)
-    row = rows(written(snapshot, engine))[0]
+    row = rows(ply(snapshot, engine))[0]
     tolerance = VOXEL / 4 * engine.convention.units_per_metre
     np.testing.assert_allclose(row["xyz"], expected, atol=tolerance)
     assert row["rgba"].tolist() == [10, 20, 30, 255]
 
 
 def test_the_header_is_what_importers_ask_for():
-    head = written(random_snapshot(10)).split(b"end_header\n")[0].decode()
+    head = ply(random_snapshot(10)).split(b"end_header\n")[0].decode()
     assert "\r" not in head and "comment" not in head
     assert head.splitlines() == [
         "ply",
@@ -82,18 +73,6 @@ def test_the_header_is_what_importers_ask_for():
         "property uchar blue",
         "property uchar alpha",
     ]
-
-
-def test_the_same_memory_gives_the_same_bytes_whatever_the_order_of_chunks():
-    snapshot = random_snapshot(500)
-    backwards = Snapshot(VOXEL).with_changes(dict(reversed(list(snapshot.chunks.items()))))
-    assert written(snapshot) == written(backwards)
-
-
-def test_progress_ends_at_all_points():
-    snapshot, seen = random_snapshot(500), []
-    exporter("ply").write(snapshot, Engine.UNITY, lambda data: None, lambda *at: seen.append(at))
-    assert seen[0] == (0, snapshot.points) and seen[-1] == (snapshot.points, snapshot.points)
 
 
 def test_empty_memory_and_unknown_formats_are_refused(tmp_path):
