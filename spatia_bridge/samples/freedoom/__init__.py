@@ -9,5 +9,6 @@ tour      a path of any length, planned by the program
 engine    colour, sprites and poses from `vizdoom`, which is optional
 coarse    the engine's own 8-bit depth: a check, and a judge of bars and gaps
 record    all of it together, frame by frame
+training  walks to train on, as small files
 sample    the walk that ships with the package, and `__main__` the command that renders it again
 """

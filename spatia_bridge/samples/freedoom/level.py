@@ -105,6 +105,12 @@ def without_things(lumps: dict[str, bytes], kinds: Sequence[int]) -> dict[str, b
     return {**lumps, "THINGS": things[~np.isin(things["kind"], kinds)].tobytes()}
 
 
+def only_things(lumps: dict[str, bytes], kinds: Sequence[int]) -> dict[str, bytes]:
+    """The map's lumps with the things of these kinds and no others."""
+    things = _records(lumps, "THINGS", _THING)
+    return {**lumps, "THINGS": things[np.isin(things["kind"], kinds)].tobytes()}
+
+
 def with_things(lumps: dict[str, bytes], things: npt.ArrayLike) -> dict[str, bytes]:
     """The map's lumps with more things, rows (N, 4) of x, y, angle in degrees, kind; there on every difficulty."""
     rows = np.asarray(things, np.int64).reshape(-1, 4)

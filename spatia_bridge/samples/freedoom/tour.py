@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.samples.freedoom.level import PLAYER_HEIGHT, Level
 
 GRID = 32.0  # map units; with CLEARANCE no step between neighbours can cross a wall
@@ -86,6 +87,8 @@ def _distance(walls: Floats, x: float, y: float) -> float:
 
 def _route(cells: Cells, rng: np.random.Generator, length: float) -> Floats:
     """Places (N, 2) along shortest paths between random cells, until it is long enough."""
+    if len(cells) < 2:
+        raise InvalidInputError("the level's start leads nowhere", "choose another level, or a larger radius")
     names = sorted(cells)
     at, route = (0, 0), [cells[0, 0]]
     while len(route) * GRID < length:

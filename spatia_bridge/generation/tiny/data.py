@@ -1,0 +1,313 @@
+"""Clips to train on, made from walks while training goes on: what memory and references would show, with their errors.
+
+A clip is some frames of a walk in a row. Memory is a few other frames of the walk, splatted into the clip's cameras; references
+are frames that look at the same place; preceding frames are those right before. All in one batch, on the device of the footage.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spatia_bridge.codec.walks import Walk, load_walk
+from spatia_bridge.errors import InvalidInputError, NotFoundError
+from spatia_bridge.generation.tiny.conditions import FARTHEST_M, PRECEDING, REFERENCES, Conditions, Given, log_depth, metres, rays
+from spatia_bridge.generation.tiny.projector import Lenses, back_project, push_pull, splat
+from spatia_bridge.generation.tiny.vocabulary import COLOURS, CREATURES, LIGHTS, PLACES, WORDS
+
+FRAMES = 8
+SOURCES = 4  # frames that memory is made of, at most
+WINDOW = 80  # frames around a clip where its sources and references come from
+STRIDES = (1, 2)
+DROP = 0.12  # each of memory, references, preceding frames, prompt, independently
+CORRUPT = 0.3  # a source, in each way
+LATEST_SOURCE = 0.6  # how often memory has the frame right before the clip: always but at the start, or after an edit
+CREATURE_PART = 24 / (128 * 72)
+SKY_PART = 0.03
+Indexes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """All frames of all walks, at one size, F in all.
+
+    Attributes:
+        colour: uint8 (F, H, W, 3); depth: float16 (F, H, W), log depth; actors: uint8 (F, H, W); all on one device.
+        creatures: int64 (F, 256), the index into WORDS of an actor's creature, or -1.
+        world_from_camera: float64 (F, 4, 4); lens: float64 (F, 4), fx, fy, cx, cy; both NumPy.
+        first, last: int64 (F,), the first and last frame of each frame's walk.
+    """
+
+    colour: Tensor
+    depth: Tensor
+    actors: Tensor
+    creatures: Tensor
+    world_from_camera: npt.NDArray[np.float64]
+    lens: npt.NDArray[np.float64]
+    first: Indexes
+    last: Indexes
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.colour.shape[2], self.colour.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Which frames make the clips of a batch; numbers of frames, int64, and what is dropped, bool."""
+
+    target: Indexes  # (B, N)
+    sources: Indexes  # (B, M)
+    source_there: npt.NDArray[np.bool_]
+    references: Indexes  # (B, K)
+    reference_there: npt.NDArray[np.bool_]
+    preceding: Indexes  # (B, P)
+    preceding_there: npt.NDArray[np.bool_]
+    prompt_there: npt.NDArray[np.bool_]  # (B,)
+
+
+def load_footage(folder: Path, width: int, device: torch.device | str = "cpu", limit: int = 0) -> Footage:
+    """Read all walks of a folder, at their own width or half of it.
+
+    Raises:
+        NotFoundError: the folder has no walk.
+        InvalidInputError: walks of another size.
+    """
+    paths = sorted(folder.glob("*.walk"))[: limit or None]
+    if not paths:
+        raise NotFoundError(f"{folder} has no walks", "prepare some: python -m spatia_bridge.samples.freedoom.training --help")
+    return footage_of([load_walk(path) for path in paths], width, device)
+
+
+def footage_of(walks: Sequence[Walk], width: int, device: torch.device | str = "cpu") -> Footage:
+    """As `load_footage`, from walks in memory. Halving averages colours and takes one depth in four."""
+    parts: dict[str, list[Tensor]] = {"colour": [], "depth": [], "actors": [], "creatures": []}
+    poses, lens, first, last = [], [], [], []
+    count = 0
+    for walk in walks:
+        shrink = walk.intrinsics.width // width
+        if shrink not in (1, 2) or walk.intrinsics.width != shrink * width:
+            raise InvalidInputError(f"a walk is {walk.intrinsics.width} pixels wide", f"ask for that or half of it, not {width}")
+        k = walk.intrinsics.resized(width, walk.intrinsics.height // shrink)
+        colour = torch.from_numpy(walk.colour)
+        if shrink == 2:
+            planes = F.avg_pool2d(colour.permute(0, 3, 1, 2).float(), 2)
+            colour = planes.add(0.5).byte().permute(0, 2, 3, 1).contiguous()
+        parts["colour"].append(colour.to(device))
+        parts["depth"].append(log_depth(torch.from_numpy(walk.depth_m[:, ::shrink, ::shrink].copy())).half().to(device))
+        parts["actors"].append(torch.from_numpy(walk.actors[:, ::shrink, ::shrink].copy()).to(device))
+        table = torch.full((256,), -1)
+        for number, name in enumerate(walk.creatures, start=1):
+            if name in CREATURES:
+                table[number] = WORDS.index(name)
+        parts["creatures"].append(table.expand(len(walk), -1).to(device))
+        poses.append(walk.world_from_camera)
+        lens.append(np.tile((k.fx, k.fy, k.cx, k.cy), (len(walk), 1)))
+        first.append(np.full(len(walk), count))
+        count += len(walk)
+        last.append(np.full(len(walk), count - 1))
+    tensors = {name: torch.cat(tensors) for name, tensors in parts.items()}
+    return Footage(**tensors, world_from_camera=np.concatenate(poses), lens=np.concatenate(lens),
+                   first=np.concatenate(first), last=np.concatenate(last))  # fmt: skip
+
+
+def plan(footage: Footage, batch: int, rng: np.random.Generator, drop: float = DROP) -> Plan:
+    """Choose clips anywhere; half of the sources are frames before a clip, the rest from around it."""
+    stride = rng.choice(STRIDES, batch)
+    begin = rng.integers(0, len(footage), batch)
+    begin = np.minimum(begin, footage.last[begin] - stride * (FRAMES - 1))
+    begin = np.maximum(begin, footage.first[begin])
+    target = np.minimum(begin[:, None] + stride[:, None] * np.arange(FRAMES), footage.last[begin][:, None])
+    preceding = begin[:, None] + stride[:, None] * np.arange(-PRECEDING, 0)
+    before = preceding >= footage.first[begin][:, None]
+    preceding = np.maximum(preceding, footage.first[begin][:, None])
+    sources = _others(footage, begin, rng, SOURCES)
+    with_latest = rng.random(batch) < LATEST_SOURCE
+    sources[:, 0] = np.where(with_latest & before[:, -1], preceding[:, -1], sources[:, 0])
+    references = _looking_alike(footage, begin, np.concatenate([sources, _others(footage, begin, rng, 3 * REFERENCES)], axis=1))
+    kept = rng.random((4, batch)) >= drop
+    shown = np.arange(SOURCES) < rng.integers(1, SOURCES + 1, batch)[:, None]
+    given = np.arange(REFERENCES) < rng.integers(0, REFERENCES + 1, batch)[:, None]
+    return Plan(
+        target, sources, shown & kept[0][:, None], references, given & kept[1][:, None],
+        preceding, before & kept[2][:, None], kept[3],
+    )  # fmt: skip
+
+
+def _others(footage: Footage, begin: Indexes, rng: np.random.Generator, count: int) -> Indexes:
+    """Frames (B, count) of the same walks from around the clips but not of them."""
+    away = rng.integers(1, WINDOW, (len(begin), count))
+    past = rng.random((len(begin), count)) < 0.5
+    number = begin[:, None] + np.where(past, -away, FRAMES * max(STRIDES) + away)
+    low, high = footage.first[begin][:, None], footage.last[begin][:, None]
+    outside = (number < low) | (number > high)
+    number = np.where(outside, 2 * begin[:, None] - number, number)
+    return np.asarray(np.clip(number, low, high), np.int64)
+
+
+def _looking_alike(footage: Footage, begin: Indexes, candidates: Indexes) -> Indexes:
+    """Of the candidates (B, C) the REFERENCES that look most as the clips' middles do: near, and turned the same way."""
+    middle = np.minimum(begin + FRAMES // 2, footage.last[begin])
+    wanted, found = footage.world_from_camera[middle][:, None], footage.world_from_camera[candidates]
+    looked_at = [pose[..., :3, 3] + 3.0 * pose[..., :3, 2] for pose in (wanted, found)]  # a point 3 m ahead
+    distance = np.linalg.norm(looked_at[0] - looked_at[1], axis=-1)
+    best = np.argsort(distance, axis=1, kind="stable")[:, :REFERENCES]
+    return np.take_along_axis(candidates, best, axis=1)
+
+
+def make_clips(footage: Footage, chosen: Plan, seed: int, *, corrupt: bool = True) -> tuple[Conditions, Tensor]:
+    """The conditions and the true states, float32 (B, N, 5, H, W), on the footage's device.
+
+    Args:
+        seed: of what is corrupted, and how; the same on the same kind of device.
+    """
+    device = footage.colour.device
+    dice = torch.Generator(device).manual_seed(seed)
+    anchor = np.linalg.inv(footage.world_from_camera[chosen.target[:, 0]])[:, None]
+    lenses = Lenses(torch.from_numpy(footage.lens[chosen.target[:, 0]]).float().to(device), *footage.size)
+
+    def poses(numbers: Indexes) -> Tensor:
+        return torch.from_numpy(anchor @ footage.world_from_camera[numbers]).float().to(device)
+
+    target, cameras = _states(footage, chosen.target), poses(chosen.target)
+    there = torch.from_numpy(chosen.source_there).to(device)
+    colour, depth, coverage, confidence = _memory(footage, chosen, there, poses(chosen.sources), cameras, lenses, dice, corrupt)
+    known = coverage[:, :, None]
+    pictures = torch.cat([colour, log_depth(depth)[:, :, None]], dim=2) * known
+    fill = push_pull(pictures.flatten(0, 1), known.flatten(0, 1)).view_as(pictures)
+    shown = np.concatenate([chosen.references, chosen.preceding], axis=1)
+    valid = torch.from_numpy(np.concatenate([chosen.reference_there, chosen.preceding_there], axis=1)).to(device)
+    prompted = torch.from_numpy(chosen.prompt_there).to(device)[:, None]
+    words = words_of(target, footage.actors[torch.from_numpy(chosen.target).to(device)], footage.creatures[chosen.target[:, 0]])
+    down = torch.from_numpy(anchor[:, 0, :3, 1].copy()).float().to(device)
+    given = Given(_states(footage, shown), rays(poses(shown), down, lenses), valid, PRECEDING)
+    return Conditions(fill, known.float(), confidence, cameras, down, lenses, given, words * prompted), target
+
+
+def without(conditions: Conditions, part: str) -> Conditions:
+    """The conditions as if `part` had never been: "memory", "references", "preceding" or "prompt"."""
+    given, split = conditions.given, conditions.given.valid.shape[1] - conditions.given.preceding
+    if part == "memory":
+        nothing = torch.zeros_like(conditions.coverage)
+        return replace(conditions, fill=torch.zeros_like(conditions.fill), coverage=nothing, confidence=nothing)
+    if part == "prompt":
+        return replace(conditions, words=torch.zeros_like(conditions.words))
+    if part not in ("references", "preceding"):
+        raise InvalidInputError(f"there is no condition {part!r}", "name memory, references, preceding or prompt")
+    keep = torch.arange(given.valid.shape[1], device=given.valid.device) >= split
+    return replace(conditions, given=replace(given, valid=given.valid & (keep if part == "references" else ~keep)))
+
+
+def _states(footage: Footage, numbers: Indexes) -> Tensor:
+    """Float32 (B, N, 5, H, W)."""
+    at = torch.from_numpy(numbers).to(footage.colour.device)
+    colour = footage.colour[at].movedim(-1, 2).float() / 127.5 - 1.0
+    moves = (footage.actors[at] > 0).float() * 2.0 - 1.0
+    return torch.cat([colour, footage.depth[at].float()[:, :, None], moves[:, :, None]], dim=2)
+
+
+def _memory(
+    footage: Footage, chosen: Plan, there: Tensor, sources: Tensor, cameras: Tensor, lenses: Lenses,
+    dice: torch.Generator, corrupt: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """What memory shows: colour (B, N, 3, H, W), depth in metres and coverage (B, N, H, W), confidence (B, N, 1, H, W)."""
+    state = _states(footage, chosen.sources)
+    depth = metres(state[:, :, 3])
+    usable = (depth > 0) & (state[:, :, 4] < 0) & there[:, :, None, None]
+    colour, trust = state[:, :, :3], torch.ones(there.shape, device=depth.device)
+    if corrupt:
+        colour, depth, sources, trust = _corrupted(colour, depth, sources, dice)
+    points = back_project(depth, sources, lenses)
+    if corrupt:
+        usable = usable & ~_bitten(points, dice)
+    footprint = depth / lenses.values[:, :2].mean(dim=1)[:, None, None, None]
+    trust = trust[:, :, None, None, None].expand(-1, -1, 1, *depth.shape[2:])
+    values = torch.cat([colour, trust], dim=2).movedim(2, -1)
+    out, out_depth, coverage = splat(
+        points.flatten(1, 3),
+        values.flatten(1, 3),
+        usable.flatten(1, 3),
+        footprint.flatten(1, 3),
+        torch.linalg.inv(cameras),
+        lenses,
+    )
+    return out[:, :, :3], out_depth, coverage, out[:, :, 3:]
+
+
+def _corrupted(colour: Tensor, depth: Tensor, pose: Tensor, dice: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Some sources with drifted colours, wrong depth here and there, poses a little off, less confidence."""
+    batch, count = depth.shape[:2]
+
+    def rand(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=dice, device=depth.device)
+
+    def some() -> Tensor:
+        return (rand(batch, count) < CORRUPT).float()[:, :, None, None]
+
+    drift = some()[..., None] * 0.2 * (rand(2, batch, count, 3, 1, 1) - 0.5)
+    colour = (colour * (1 + drift[0]) + drift[1]).clamp(-1, 1)
+    floats = (rand(*depth.shape) < 0.01) & (some() > 0)
+    depth = torch.where(floats, depth * (0.3 + 0.7 * rand(*depth.shape)), depth) * (
+        1 + some() * 0.04 * (rand(batch, count, 1, 1) - 0.5)
+    )
+    off = some() * (rand(batch, count, 1, 6) - 0.5)
+    turn, shift = 0.02 * off[..., :3], 0.08 * off[..., 0, 3:]  # up to 0.6 degrees and 4 cm an axis
+    x, y, z = turn[:, :, 0].unbind(-1)
+    one = torch.ones_like(x)
+    small = torch.stack([one, -z, y, z, one, -x, -y, x, one], dim=-1).reshape(batch, count, 3, 3)
+    pose = pose.clone()
+    pose[..., :3, :3] = pose[..., :3, :3] @ small
+    pose[..., :3, 3] += shift
+    return colour, depth, pose, 1.0 - 0.7 * some()[:, :, 0, 0] * rand(batch, count)
+
+
+def _bitten(points: Tensor, dice: torch.Generator) -> Tensor:
+    """Bool (B, M, H, W): points in up to two boxes a clip, 1 to 3 m a side, that memory has lost."""
+    batch = len(points)
+    flat = points.flatten(1, 3)
+    lost = torch.zeros(flat.shape[:2], dtype=torch.bool, device=points.device)
+    for _ in range(2):
+        centre = torch.randint(flat.shape[1], (batch, 1, 1), generator=dice, device=points.device)
+        middle = torch.gather(flat, 1, centre.expand(-1, 1, 3))
+        side = 1 + 2 * torch.rand(batch, 1, 1, generator=dice, device=points.device)
+        bites = torch.rand(batch, 1, generator=dice, device=points.device) < CORRUPT
+        lost |= ((flat - middle).abs() < side / 2).all(-1) & bites
+    return lost.view(points.shape[:-1])
+
+
+def words_of(target: Tensor, actors: Tensor, creatures: Tensor) -> Tensor:
+    """What a prompt would call these clips, float32 (B, W).
+
+    Args:
+        target: float32 (B, N, 5, H, W); actors: uint8 (B, N, H, W); creatures: int64 (B, 256) into WORDS, or -1.
+    """
+    batch = len(target)
+    words = torch.zeros(batch, len(WORDS), device=target.device)
+    depth_m = metres(target[:, :, 3]).flatten(1)
+    sky = (target[:, :, 3] >= log_depth(target.new_tensor(FARTHEST_M))).flatten(1).float().mean(1) > SKY_PART
+    far = torch.median(depth_m, dim=1).values
+    place = torch.where(sky, 3, (far >= 2.5).long() + (far >= 6.0).long())
+    mean = (target[:, :, :3].mean(dim=(1, 3, 4)) + 1) * 127.5
+    luma = mean @ mean.new_tensor([0.299, 0.587, 0.114])
+    light = (luma >= 40).long() + (luma >= 80).long()
+    red, green, blue = mean.unbind(1)
+    warm = torch.where(red - green < 0.6 * (red - blue), COLOURS.index("brown"), COLOURS.index("red"))
+    hue = torch.where(mean.argmax(1) == 0, warm, mean.argmax(1) + COLOURS.index("red"))
+    hue = torch.where(mean.amax(1) - mean.amin(1) < 12, COLOURS.index("grey"), hue)
+    for group, index in ((PLACES, place), (LIGHTS, light), (COLOURS, hue)):
+        words.scatter_(1, (index + WORDS.index(group[0]))[:, None], 1.0)
+    least = CREATURE_PART * actors.shape[-1] * actors.shape[-2]
+    for number in range(1, len(CREATURES) + 2):
+        named = creatures[:, number]
+        shown = ((actors == number).sum(dim=(2, 3)).amax(1) >= least) & (named >= 0)
+        words[torch.arange(batch, device=words.device), named.clamp_min(0)] += shown
+    return words.clamp_max(1.0)

@@ -1,0 +1,153 @@
+"""Walks to train on: `python -m spatia_bridge.samples.freedoom.training --levels 1-24 --walks 4 --frames 200 --out DIR`.
+
+Levels of freedoom2 with doors open; of all things only monsters, which are put on the path of every other walk, so that what
+is labelled as an actor is a creature or its missile. Levels 25–32 are kept for validation; freedoom1 is for evaluation alone.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spatia_bridge.codec.walks import Walk, save_walk
+from spatia_bridge.errors import InvalidInputError, SpatiaError
+from spatia_bridge.geometry.camera import Intrinsics
+from spatia_bridge.samples.freedoom.engine import Engine, View, find_wad
+from spatia_bridge.samples.freedoom.level import (
+    Level,
+    only_things,
+    parse_level,
+    player_start,
+    with_open_doors,
+    with_things,
+)
+from spatia_bridge.samples.freedoom.pose import UNITS_PER_M
+from spatia_bridge.samples.freedoom.record import blocks, brightened, make_frame
+from spatia_bridge.samples.freedoom.tour import Tour, plan_tour, reachable
+from spatia_bridge.samples.freedoom.wad import read_map_lumps
+
+WAD = "freedoom2"
+LEVELS = range(1, 33)
+ENGINE_SIZE, SHRINK, SIZE = (640, 360), 2, (256, 144)  # averaged down, then the middle of the picture
+FOVS_DEG = (75.0, 90.0, 100.0)
+GAMMAS = (1.0, 1.2, 1.4)  # a screen's brightness
+RADIUS_M = 20.0
+MIN_PLACES = 20
+TICS = 4  # a frame
+MONSTER_EVERY, AHEAD = 40, 10  # frames
+PLAYER_START = 1
+CREATURES = {  # the engine's names and editor numbers of what a prompt can name
+    "zombie": ("Zombieman", 3004),
+    "sergeant": ("ShotgunGuy", 9),
+    "imp": ("DoomImp", 3001),
+    "demon": ("Demon", 3002),
+    "cacodemon": ("Cacodemon", 3005),
+    "knight": ("HellKnight", 69),
+    "skull": ("LostSoul", 3006),
+}
+OTHER = "missile"
+
+
+def training_walk(number: int, frames: int, seed: int, wad: str = WAD) -> Walk:
+    """One walk through a level, chosen by the seed in every respect.
+
+    Raises:
+        InvalidInputError: a level that is not there, or a WAD other than freedoom2.
+        MissingDependencyError: vizdoom is not installed.
+    """
+    if wad != WAD or number not in LEVELS:
+        raise InvalidInputError(f"level {number} of {wad}", f"use levels 1 to 32 of {WAD}; freedoom1 is for evaluation alone")
+    rng = np.random.default_rng((number, seed))
+    path, name = find_wad(wad), f"MAP{number:02d}"
+    lumps = only_things(with_open_doors(read_map_lumps(path, name)), (PLAYER_START,))
+    level = parse_level(lumps)
+    places = len(reachable(level, player_start(lumps), RADIUS_M * UNITS_PER_M))
+    if places < MIN_PLACES:
+        raise InvalidInputError(f"{name} has {places} places to walk to", "use another level")
+    tour = plan_tour(level, player_start(lumps), frames, rng, RADIUS_M * UNITS_PER_M)
+    lively = bool(rng.random() < 0.5)
+    if lively:
+        lumps = with_things(lumps, _ambush(tour, rng))
+    fov_deg, gamma = float(rng.choice(FOVS_DEG)), float(rng.choice(GAMMAS))
+    with Engine(path, name, fov_deg, ENGINE_SIZE, lumps, monsters=lively, seed=seed + 1) as engine:
+        views = (
+            engine.look_from(x, y, math.degrees(angle), TICS) for x, y, angle in zip(tour.x, tour.y, tour.angle_rad, strict=True)
+        )
+        return _record(views, level, engine.intrinsics, gamma, f"{wad} {name} seed {seed}")
+
+
+def _record(views, level: Level, k: Intrinsics, gamma: float, name: str) -> Walk:  # type: ignore[no-untyped-def]
+    small = k.resized(k.width // SHRINK, k.height // SHRINK)
+    rows, columns = (small.height - SIZE[1]) // 2, (small.width - SIZE[0]) // 2
+    middle = (slice(rows, rows + SIZE[1]), slice(columns, columns + SIZE[0]))
+    names = [*CREATURES, OTHER]
+    colours, depths, actors, poses = [], [], [], []
+    for view in views:
+        frame = brightened(make_frame(view, level, k, 0.0, SHRINK), gamma)
+        colours.append(frame.colour[middle])
+        depths.append(frame.depth_m[middle])
+        actors.append(_kinds(view, names)[middle])
+        poses.append(frame.camera.world_from_camera)
+    cropped = Intrinsics(small.fx, small.fy, small.cx - columns, small.cy - rows, *SIZE)
+    return Walk(np.stack(colours), np.stack(depths), np.stack(actors), np.stack(poses), cropped, tuple(names), name)
+
+
+def _kinds(view: View, names: list[str]) -> npt.NDArray[np.uint8]:
+    """What moves (H, W): 1 + an index into names."""
+    known = {engine_name: names.index(word) for word, (engine_name, _) in CREATURES.items()}
+    table = np.zeros(256, np.uint8)
+    for actor in view.actors:
+        table[actor.label] = 1 + known.get(actor.name, len(names) - 1)
+    kinds = table[view.labels]
+    return np.asarray(blocks(kinds, SHRINK).max(axis=(1, 3)))
+
+
+def _ambush(tour: Tour, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Monsters on the path, rows (N, 4) of x, y, angle, kind, facing where the player comes from."""
+    kinds = [number for _, number in CREATURES.values()]
+    rows = []
+    for number in range(MONSTER_EVERY, len(tour.x), MONSTER_EVERY):
+        back = math.atan2(tour.y[number - AHEAD] - tour.y[number], tour.x[number - AHEAD] - tour.x[number])
+        eighth = round(math.degrees(back) / 45.0) * 45 % 360
+        rows.append((round(tour.x[number]), round(tour.y[number]), eighth, rng.choice(kinds)))
+    return np.array(rows, np.int64).reshape(-1, 4)
+
+
+def _prepare(job: tuple[int, int], frames: int, out: Path) -> tuple[str, int, int]:
+    level, seed = job
+    path = out / f"MAP{level:02d}_{seed}.walk"
+    try:
+        walk = training_walk(level, frames, seed)
+        return path.name, len(walk), save_walk(path, walk)
+    except SpatiaError as error:  # a level that ends or kills: the others go on
+        return f"{path.name}: {error}", 0, 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Render and save; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m spatia_bridge.samples.freedoom.training", description=__doc__)
+    parser.add_argument("--levels", default="1-24", help="first-last (default: %(default)s)")
+    parser.add_argument("--walks", type=int, default=4, help="a level (default: %(default)s)")
+    parser.add_argument("--frames", type=int, default=200, help="a walk (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    first, _, last = options.levels.partition("-")
+    jobs = [(level, seed) for seed in range(options.walks) for level in range(int(first), int(last or first) + 1)]
+    options.out.mkdir(parents=True, exist_ok=True)
+    done = [0, 0]
+    with ProcessPoolExecutor(options.workers) as pool:
+        for name, frames, size in pool.map(partial(_prepare, frames=options.frames, out=options.out), jobs):
+            done[0], done[1] = done[0] + frames, done[1] + size
+            print(f"{name}: {frames} frames, {size / 1e6:.2f} MB; so far {done[0]} frames, {done[1] / 1e6:.1f} MB", flush=True)
+    return 0 if done[0] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
