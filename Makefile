@@ -56,6 +56,7 @@ test: check
 	$(RUN)/python -m pytest -q
 
 # Real engines: any Godot from 4.4 on in $$GODOT or on PATH, else one that is fetched to .engines/ (as root, on Debian).
+# The C++ and C# cores are built and run too, where cmake, g++ and zlib, and Mono are (skipped tests name the packages).
 # RENDERERS="opengl3 vulkan" tests both of Godot's renderers. Pictures are left in build/engines/.
 RENDERERS ?= opengl3
 test-engines: setup

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines.bridge_process import BridgeProcess
+from tests.engines.cores import BUILDERS, Core, NoToolsError
 from tests.engines.godot_engine import REPOSITORY, Display, Driver, Godot, NoEngineError, copy_project
 
 ARTEFACTS = REPOSITORY / "build" / "engines"
@@ -67,3 +68,14 @@ def bridge(tmp_path_factory):
     process = BridgeProcess(tmp_path_factory.mktemp("bridge") / "sessions")
     yield process
     process.close()
+
+
+@pytest.fixture(scope="session", params=BUILDERS)
+def core(request):
+    """The driver of each language's core."""
+    try:
+        core = Core(request.param)
+    except NoToolsError as error:
+        pytest.skip(str(error))
+    yield core
+    core.close()

@@ -3,40 +3,13 @@
 import hashlib
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import zstandard
 
 from spatia_bridge.client.mirror import PointMirror
 from spatia_bridge.link import messages as msg
-from spatia_bridge.memory.chunk import ChunkIndex
-from spatia_bridge.memory.snapshot import chunk_digest
 from spatia_bridge.wire.maps import to_map
-
-PART_POINTS = 700
-_random = np.random.default_rng(5)
-
-
-def packed(points):
-    return _random.integers(0, 256, points * 8, np.uint8).tobytes()
-
-
-def parts(index, data, compression=msg.Compression.ZSTD):
-    """A chunk's messages."""
-    for first in range(0, len(data) // 8, PART_POINTS):
-        piece = data[first * 8 : (first + PART_POINTS) * 8]
-        sent = zstandard.compress(piece) if compression is msg.Compression.ZSTD else piece
-        hashed = hashlib.sha256(data).digest()
-        yield msg.ChunkPart(msg.ChunkIndex(*index), len(data) // 8, first, len(piece) // 8, compression, len(piece), sent, hashed)
-
-
-def digest(chunks):
-    """Of {index: packed bytes}, by the contract's words."""
-    total = 0
-    for index, data in chunks.items():
-        total ^= chunk_digest(ChunkIndex(*index), hashlib.sha256(data).digest())
-    return total.to_bytes(32, "big")
-
+from tests.engines.chunk_messages import arrive, digest, packed, parts
 
 KINDS = {msg.ChunkPart: "chunk_part", msg.ChunksRemoved: "chunks_removed", msg.Synced: "synced"}
 
@@ -55,10 +28,6 @@ def both(headless, bodies, resume=False):
 
 A, B, FAR = (0, 0, -1, 3), (0, -200, 1, 0), (9, -1, 2, -3)
 FIRST = {A: packed(2000), B: packed(1), FAR: packed(700)}
-
-
-def arrive(chunks):
-    return [part for index, data in chunks.items() for part in parts(index, data)]
 
 
 @pytest.mark.parametrize("compression", [msg.Compression.ZSTD, msg.Compression.NONE])
