@@ -17,7 +17,7 @@ EXTRAS := $(if $(filter none,$(TORCH)),dev,dev,models)
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 SYSTEM_PACKAGES := libusb-1.0-0 libgl1 libegl1 libgomp1
 
-CORE_PACKAGES := cmake g++ zlib1g-dev mono-mcs mono-runtime libmono-system4.0-cil libmono-system-core4.0-cil \
+ENGINE_PACKAGES := libimage-exiftool-perl cmake g++ zlib1g-dev mono-mcs mono-runtime libmono-system4.0-cil libmono-system-core4.0-cil \
   libmono-system-net-http4.0-cil libmono-system-io-compression4.0-cil
 
 .PHONY: setup demo test test-engines check format proto system toolchains clean
@@ -59,20 +59,20 @@ test: check
 	$(RUN)/python -m pytest -q
 
 # Real engines: any Godot from 4.4 on in $$GODOT or on PATH, else one that is fetched to .engines/ (as root, on Debian).
-# The C++ and C# cores are built and run too, with cmake, g++ and zlib, and Mono: installed where apt may, else skipped tests name them.
+# The C++ and C# cores are built and run too, and exiftool reads videos: what that needs is installed where apt may, else said.
 # RENDERERS="opengl3 vulkan" tests both of Godot's renderers. Pictures are left in build/engines/.
 RENDERERS ?= opengl3
 test-engines: setup toolchains
 	SPATIA_RENDERERS="$(RENDERERS)" $(RUN)/python -m pytest -q -rs -s -m engine tests/engines
 
 toolchains:
-	@missing=""; for tool in cmake g++ mcs mono; do command -v $$tool >/dev/null || missing=$$tool; done; \
+	@missing=""; for tool in cmake g++ mcs mono exiftool; do command -v $$tool >/dev/null || missing=$$tool; done; \
 	[ -e /usr/include/zlib.h ] || missing=zlib; \
 	if [ -z "$$missing" ]; then :; \
 	elif command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
 	  as=""; [ "$$(id -u)" = 0 ] || as="sudo -n"; \
-	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $(CORE_PACKAGES) >/dev/null || \
-	    echo "The toolchains of the C++ and C# cores cannot be installed: $(CORE_PACKAGES)"; \
+	  $$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq $(ENGINE_PACKAGES) >/dev/null || \
+	    echo "Some tests of other programs will be skipped; to be installed: $(ENGINE_PACKAGES)"; \
 	fi
 
 check: setup
