@@ -47,6 +47,7 @@ from spatia_bridge.memory import Sphere
 SIZE = (256, 144)
 EDIT_SECS = 0.5
 READING, STUCK, PER_PROCESS = 12, 4, 3
+SETTLE_SECS = 4.0  # until those that never read have been sent what fits on the way to them
 POSE_HZ, LIVE_HZ = (
     {1: 60.0, READING: 30.0},
     {1: 10.0, READING: 5.0},
@@ -180,7 +181,8 @@ def read(pipe: Pipe, addresses: list[str], numbers: range, reading: int, editing
             for client in clients.values():
                 await client.synced()
             pipe.send("synced")
-            end_at = time.perf_counter() + await asyncio.to_thread(pipe.recv)
+            secs = await asyncio.to_thread(pipe.recv)
+            end_at = time.perf_counter() + secs
             flights = [fly(client, number, reading, end_at, times) for number, client in clients.items()]
             edits = [edit(clients[0], end_at, editing)] if 0 in clients else []
             await asyncio.gather(*edits, *flights)
@@ -216,6 +218,8 @@ async def scenario(addresses: list[str], reading: int, stuck: int, secs: float) 
             stack.push_async_callback(transport.close)
             hello = msg.Hello(1, "stuck", Engine.OPENCV, SESSION, credit_bytes=1 << 40, push_frames=True)
             await transport.write(msg.ClientMessage(1, hello))
+        if stuck:
+            await asyncio.sleep(SETTLE_SECS)
         found = await asyncio.gather(*(asyncio.to_thread(ask, secs) for ask in asks))
     return Times([s for times in found for s in times.projections], [s for times in found for s in times.edits])
 
