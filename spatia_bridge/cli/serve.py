@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import ipaddress
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 from spatia_bridge import __version__
 from spatia_bridge.app import Serving, build_host, default_data_dir, serving, tune_process
 from spatia_bridge.cli.main import TOKEN_VARIABLE
+from spatia_bridge.client.transport import is_loopback
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.gateway.handshake import check_origin
 from spatia_bridge.session.host import SessionHost
@@ -47,7 +47,7 @@ async def _serve(args: argparse.Namespace, origins: list[str], certificate: Cert
         sessions, address, token, websocket=websocket, allowed_origins=origins, certificate=certificate
     ) as servers:
         await _announce(sessions, args.host, servers, data, bool(token), certificate is not None, args.json)
-        if not _loopback(args.host):
+        if not is_loopback(args.host):
             if not token:
                 print(f"warning: anyone who reaches {args.host} can use this server; set ${TOKEN_VARIABLE}", file=sys.stderr)
             if certificate is None:
@@ -91,12 +91,3 @@ async def _announce(
 
 def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

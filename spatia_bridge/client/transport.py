@@ -49,7 +49,11 @@ def is_local(address: str) -> bool:
     packets of a WebSocket are small, and each costs more than compression."""
     if address.startswith(("ws://", "wss://")):
         return False
-    host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    return is_loopback(urlsplit(address if "://" in address else f"//{address}").hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own; other names are not looked up."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:  # a name

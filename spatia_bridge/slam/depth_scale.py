@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import MAX_DEPTH_M, MIN_DEPTH_M, DepthImage, Mask
+from spatia_bridge.slam.robust import TUKEY, biweight, sigma
 
 EDGE = 0.1  # of the inverse depth: neighbours that differ by more, after a median filter against noise, are an edge
 MEDIAN_PX = 5
@@ -27,8 +28,6 @@ EDGE_PX = 2  # beside an edge
 MAX_PIXELS = 20_000
 PAIRS = 256
 MIN_SPREAD = 1.25  # ratio of the 90th to the 10th percentile of depth, below which the shift is zero
-TUKEY = 4.685
-MAD_TO_SIGMA = 1.4826
 STEPS = 15
 MIN_SIGMA = 1e-3
 
@@ -123,8 +122,7 @@ def _fit(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], tolerance: floa
     a, b = x / y, 1 / y
     for _ in range(STEPS):
         error = scale * a + shift * b - 1
-        cut = TUKEY * max(MAD_TO_SIGMA * float(np.median(np.abs(error))), MIN_SIGMA)
-        w = np.where(np.abs(error) < cut, (1 - (error / cut) ** 2) ** 2, 0.0)
+        w = biweight(error, TUKEY * sigma(np.abs(error), MIN_SIGMA))
         if not with_shift:
             scale = float((w * a).sum() / max((w * a * a).sum(), 1e-12))
             continue

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.frames import Mask, Projection, RgbdFrame
+from spatia_bridge.geometry import se3
 from spatia_bridge.slam.observe import MAX_STRETCH, normals_in_camera
 
 FAR_M = np.float32(1e6)
@@ -114,6 +115,18 @@ def _prepare(frame: RgbdFrame, stride: int) -> _Look:
 
 
 @_jit
+def _carried(i, j, z, lens, b_from_a, lens_b):  # type: ignore[no-untyped-def]
+    """Where frame b sees the point that frame a has at depth z in pixel (i, j): u, v and depth; u < 0 behind the camera."""
+    x, y = (i + 0.5 - lens[2]) / lens[0] * z, (j + 0.5 - lens[3]) / lens[1] * z
+    w = b_from_a[2, 0] * x + b_from_a[2, 1] * y + b_from_a[2, 2] * z + b_from_a[2, 3]
+    if w <= 1e-3:
+        return -1.0, -1.0, w
+    u = (b_from_a[0, 0] * x + b_from_a[0, 1] * y + b_from_a[0, 2] * z + b_from_a[0, 3]) / w * lens_b[0] + lens_b[2]
+    v = (b_from_a[1, 0] * x + b_from_a[1, 1] * y + b_from_a[1, 2] * z + b_from_a[1, 3]) / w * lens_b[1] + lens_b[3]
+    return u, v, w
+
+
+@_jit
 def _vote(depth, colour, lens, near, far, darkest, brightest, lens_b, b_from_a, tolerance, colour_limit, counts):  # type: ignore[no-untyped-def]
     """Add to counts (H, W, 3) what one other frame says of each pixel: agrees, is seen through, agrees in another colour."""
     height, width = depth.shape
@@ -123,12 +136,7 @@ def _vote(depth, colour, lens, near, far, darkest, brightest, lens_b, b_from_a, 
             z = np.float64(depth[j, i])
             if z <= 0.0:
                 continue
-            x, y = (i + 0.5 - lens[2]) / lens[0] * z, (j + 0.5 - lens[3]) / lens[1] * z
-            w = b_from_a[2, 0] * x + b_from_a[2, 1] * y + b_from_a[2, 2] * z + b_from_a[2, 3]
-            if w <= 1e-3:
-                continue
-            u = (b_from_a[0, 0] * x + b_from_a[0, 1] * y + b_from_a[0, 2] * z + b_from_a[0, 3]) / w * lens_b[0] + lens_b[2]
-            v = (b_from_a[1, 0] * x + b_from_a[1, 1] * y + b_from_a[1, 2] * z + b_from_a[1, 3]) / w * lens_b[1] + lens_b[3]
+            u, v, w = _carried(i, j, z, lens, b_from_a, lens_b)
             if not (0 <= u < width_b and 0 <= v < height_b):
                 continue
             a, b = int(u), int(v)
@@ -156,19 +164,14 @@ def _land(depth, lens, depth_b, dynamic_b, lens_b, b_from_a, tolerance):  # type
             z = np.float64(depth[j, i])
             if z <= 0.0:
                 continue
-            x, y = (i + 0.5 - lens[2]) / lens[0] * z, (j + 0.5 - lens[3]) / lens[1] * z
-            w = b_from_a[2, 0] * x + b_from_a[2, 1] * y + b_from_a[2, 2] * z + b_from_a[2, 3]
-            if w <= 1e-3:
-                continue
-            u = (b_from_a[0, 0] * x + b_from_a[0, 1] * y + b_from_a[0, 2] * z + b_from_a[0, 3]) / w * lens_b[0] + lens_b[2]
-            v = (b_from_a[1, 0] * x + b_from_a[1, 1] * y + b_from_a[1, 2] * z + b_from_a[1, 3]) / w * lens_b[1] + lens_b[3]
+            u, v, w = _carried(i, j, z, lens, b_from_a, lens_b)
             if 0 <= u < width_b and 0 <= v < height_b:
                 landed[j, i] = dynamic_b[int(v), int(u)] and abs(w - depth_b[int(v), int(u)]) <= tolerance * w
     return landed
 
 
 def _between(a: _Look, b: _Look) -> npt.NDArray[np.float64]:
-    return np.ascontiguousarray(np.linalg.inv(b.world_from_camera) @ a.world_from_camera)
+    return np.ascontiguousarray(se3.inverse(b.world_from_camera) @ a.world_from_camera)
 
 
 def _judges(number: int, total: int, config: DynamicsConfig) -> list[int]:

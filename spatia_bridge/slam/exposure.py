@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.frames import Mask, Projection, RgbdFrame
+from spatia_bridge.slam.robust import TUKEY, biweight, sigma
 
-TUKEY = 4.685
-MAD_TO_SIGMA = 1.4826
 SAMPLES = 2000  # pixels that a fit looks at
 Floats = npt.NDArray[np.float64]
 
@@ -98,8 +97,7 @@ def _line(seen: Floats, known: Floats, config: ExposureConfig) -> tuple[float, f
     gain, bias = float(np.median(y / x)), 0.0
     for _ in range(5):
         residual = y - gain * x - bias
-        scale = max(MAD_TO_SIGMA * float(np.median(np.abs(residual))), 1.0) * TUKEY
-        weight = np.maximum(1 - (residual / scale) ** 2, 0) ** 2
+        weight = biweight(residual, TUKEY * sigma(np.abs(residual), 1.0))
         total = weight.sum()
         if total < 1:
             break

@@ -30,14 +30,13 @@ import numpy.typing as npt
 from spatia_bridge.frames import ColourImage, DepthImage, Mask, Projection, RgbdFrame, static_pixels
 from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
+from spatia_bridge.slam.robust import TUKEY, sigma
 
 MIN_LEVEL_SIDE = 16  # pixels; the pyramid stops before
 EDGE = 0.02  # of the inverse depth: a second difference beyond it is an edge, not a surface (on a plane it is 0)
 BLOCK_RATIO = 1.15  # depths of one pixel of the next level differ at most so much
 WINDOW_PX = 9  # of the local normalisation
 CONTRAST = 6.0  # of 255: texture fainter than this is noise, and is not blown up
-TUKEY = 4.685  # 95 % efficient for Gaussian residuals
-MAD_TO_SIGMA = 1.4826
 CORRELATED_PIXELS = 100.0  # neighbours err alike: so many pixels count as one measurement
 MIN_SIGMA_FOOTPRINTS = 0.1  # memory keeps positions to a quarter of a voxel, which is about half a footprint
 COARSE_SIGMA = 0.75  # pixel footprints of a level at least, in front of the finest: at first what is far off may still pull
@@ -292,7 +291,7 @@ def _scales(terms: _Terms, level: int) -> tuple[float, float]:
 
 def _sigma(residuals: Floats, least: float) -> float:
     known = residuals[np.isfinite(residuals)]
-    return max(MAD_TO_SIGMA * float(np.median(known)), least) if len(known) else least
+    return sigma(known, least) if len(known) else least
 
 
 @_jit

@@ -15,15 +15,10 @@ from spatia_bridge.frames import GeneratedFrame, Take
 from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory import (
-    Box,
     Cause,
     Chunk,
     InsertPoints,
-    LockRegion,
     Memory,
-    MoveRegion,
-    RecolourRegion,
-    RemoveRegion,
     Snapshot,
     UnlockRegion,
 )
@@ -31,6 +26,7 @@ from spatia_bridge.memory.regions import contained_in_any
 from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.session.loop import Stages, fold_in, plant
 from spatia_bridge.slam.update import Slam
+from tests.session.edits import boxed
 from tests.worlds import camera, look
 
 MAX_POINTS = 1600
@@ -143,16 +139,7 @@ class BoundsMachine(RuleBasedStateMachine):
         size=st.sampled_from([0.4, 1.5]),
     )
     def edit(self, kind, place, size):
-        box = Box.from_bounds(np.array(place) - size, np.array(place) + size)
-        step = se3.from_parts(np.eye(3), [0.5, 0, 0])
-        edits = {
-            "remove": RemoveRegion(box),
-            "lock": LockRegion(box),
-            "move": MoveRegion(box, step),
-            "copy": MoveRegion(box, step, copy=True),
-            "recolour": RecolourRegion(box, (255, 0, 0), 0.5),
-        }
-        self.act("edit", edits[kind])
+        self.act("edit", boxed(kind, place, size))
 
     @rule(number=st.integers(0, 1))
     def unlock(self, number):

@@ -17,19 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from spatia_bridge.errors import ConflictError, RejectedUpdateError, SpatiaError
 from spatia_bridge.frames import GeneratedFrame
 from spatia_bridge.generation.base import ClipShape
-from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.geometry.trajectory import trajectory_of
 from spatia_bridge.link.events import Stage, TakeState
 from spatia_bridge.memory import (
-    Box,
     Cause,
     InsertPoints,
-    LockRegion,
-    MoveRegion,
     Realign,
-    RecolourRegion,
-    RemoveRegion,
     Snapshot,
     UnlockRegion,
 )
@@ -40,6 +34,7 @@ from spatia_bridge.session.loop import Stages
 from spatia_bridge.session.session import GenerateSpec
 from spatia_bridge.slam.update import Slam
 from spatia_bridge.store.library import SessionLibrary
+from tests.session.edits import boxed
 from tests.worlds import camera, look
 
 SIZE = (24, 16)
@@ -160,16 +155,7 @@ class SessionMachine(RuleBasedStateMachine):
         kind=st.sampled_from(["remove", "lock", "move", "copy", "recolour"]), place=PLACES, size=st.sampled_from([0.3, 1.0, 3.0])
     )
     def edit(self, kind, place, size):
-        box = Box.from_bounds(np.array(place) - size, np.array(place) + size)
-        step = se3.from_parts(np.eye(3), [0.5, 0, 0])
-        edit = {
-            "remove": RemoveRegion(box),
-            "lock": LockRegion(box),
-            "move": MoveRegion(box, step),
-            "copy": MoveRegion(box, step, copy=True),
-            "recolour": RecolourRegion(box, (255, 0, 0), 0.5),
-        }[kind]
-        self.changed(self.session.edit(edit))
+        self.changed(self.session.edit(boxed(kind, place, size)))
 
     @precondition(lambda self: self.model.head.locks)
     @rule(number=st.integers(0, 2))
