@@ -40,7 +40,8 @@ from benchmarks import scenes
 from spatia_bridge.app import build_host, serving
 from spatia_bridge.client import BridgeClient
 from spatia_bridge.client.mirror import PointMirror
-from spatia_bridge.link.messages import ChunkPart, Compression
+from spatia_bridge.codec.tables import read_table
+from spatia_bridge.link.messages import ChunkPart, ChunkTable, Compression
 from spatia_bridge.memory import Box, Cause
 from spatia_bridge.memory.merge import Update
 from spatia_bridge.memory.snapshot import Snapshot
@@ -59,18 +60,22 @@ class Watch(PointMirror):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bytes = self.parts = self.awaited = 0
+        self.bytes = self.coarse = self.awaited = 0
         self.coarse_at: float | None = None
-        self._seen: set[object] = set()
 
     def apply(self, body: object) -> None:
         super().apply(body)
         if isinstance(body, ChunkPart):  # those of a batch come by here one by one
-            self.bytes += len(body.data)
-            self.parts += 1
-            self._seen.add(body.index)
-            if self.coarse_at is None and len(self._seen) == self.awaited:
-                self.coarse_at = time.perf_counter()
+            self._came(len(body.data), body.first == 0)
+        elif isinstance(body, ChunkTable):
+            self._came(len(body.data), sum(part.first == 0 for part in read_table(body.rows, body.data)))
+
+    def _came(self, data_bytes: int, begun: int) -> None:
+        """So many bytes, in which so many chunks begin; in the first synchronisation each does so once."""
+        self.bytes += data_bytes
+        self.coarse += begun
+        if self.coarse_at is None and self.coarse == self.awaited:
+            self.coarse_at = time.perf_counter()
 
 
 # --------------------------------------------------------------------------------------------------------------- servers

@@ -19,12 +19,13 @@ from spatia_bridge.link import axes
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.events import Stage
 from spatia_bridge.link.limits import MAX_BATCH_BYTES
+from spatia_bridge.wire.packets import LARGEST_PACKET_BYTES
 
 DEFAULT_CREDIT_BYTES = 4 << 20
 CREDIT_STEP_BYTES = 2 << 20  # of chunk data that may be applied before credit for it is given back
 MAX_EVENTS = 10_000  # that an `events` iterator nobody reads keeps; then the oldest go
 _Listener = tuple[deque[msg.ServerBody], asyncio.Event]  # what came and was not read yet; set when something came
-_CHUNK_BODIES = (msg.ChunkPart, msg.ChunkParts, msg.ChunksRemoved, msg.Synced)
+_CHUNK_BODIES = (msg.ChunkPart, msg.ChunkParts, msg.ChunkTable, msg.ChunksRemoved, msg.Synced)
 
 
 class BridgeClient(EditRequests):
@@ -96,8 +97,8 @@ class BridgeClient(EditRequests):
             authorities_pem: whose certificates are believed; None = the usual ones.
             mirror: of an earlier link to the same session: only what changed since comes.
             compressions: of chunks that it reads, best first. With NONE as the best they also come in large messages, which
-                nothing passes: for where no network is between. None = NONE for gRPC to an address of this machine, else ZSTD,
-                then GZIP; so state them where a tunnel begins on this machine.
+                nothing passes: for where no network is between. None = NONE to an address of this machine, else ZSTD, then GZIP;
+                so state them where a tunnel begins on this machine.
             auto_credit: give credit back as chunk parts are applied; otherwise call `grant`.
         Raises:
             UnavailableError: no server there; any domain error: the server refuses.
@@ -121,6 +122,8 @@ class BridgeClient(EditRequests):
             push_frames,
             batch_chunks=True,
             batch_bytes=MAX_BATCH_BYTES if plain else 0,
+            chunk_tables=True,
+            packet_bytes=LARGEST_PACKET_BYTES if plain else 0,
         )
         try:
             await client._send(msg.ClientMessage(1, hello))
@@ -379,8 +382,7 @@ class BridgeClient(EditRequests):
         if isinstance(body, _CHUNK_BODIES):
             self.mirror.apply(body)
             if self._auto_credit:
-                parts = body.parts if isinstance(body, msg.ChunkParts) else (body,) if isinstance(body, msg.ChunkPart) else ()
-                await self._give_credit(sum(len(part.data) for part in parts))
+                await self._give_credit(_data_bytes(body))
             return
         answer = self._answers.get(request_id)
         if isinstance(body, msg.Done):
@@ -427,3 +429,10 @@ class BridgeClient(EditRequests):
         for queue, something in self._listeners:
             queue.append(body)
             something.set()
+
+
+def _data_bytes(body: msg.ServerBody) -> int:
+    """Of chunk data in a message, as credit counts it."""
+    if isinstance(body, msg.ChunkParts):
+        return sum(len(part.data) for part in body.parts)
+    return len(body.data) if isinstance(body, msg.ChunkPart | msg.ChunkTable) else 0

@@ -9,9 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.codec.compression import decompress
+from spatia_bridge.codec.tables import read_table
 from spatia_bridge.errors import CodecError, ProtocolError
 from spatia_bridge.link.limits import MAX_BATCH_BYTES
-from spatia_bridge.link.messages import ChunkPart, ChunkParts, ChunksRemoved, Compression, Resume, Space, Synced, Welcome
+from spatia_bridge.link.messages import (
+    ChunkPart,
+    ChunkParts,
+    ChunksRemoved,
+    ChunkTable,
+    Compression,
+    Resume,
+    Space,
+    Synced,
+    Welcome,
+)
 from spatia_bridge.memory.chunk import ChunkIndex
 from spatia_bridge.memory.record import PACKED_BYTES
 from spatia_bridge.memory.snapshot import chunk_digest
@@ -27,7 +38,7 @@ class _Begun:
 
     version: bytes = b""
     total: int = 0
-    pieces: list[bytes] = field(default_factory=list)
+    pieces: list[bytes | memoryview] = field(default_factory=list)
     size_bytes: int = 0
 
 
@@ -81,6 +92,9 @@ class PointMirror:
                 self.apply(part)
         elif isinstance(body, ChunkPart):
             self._part(body)
+        elif isinstance(body, ChunkTable):
+            for index, total, first, version, points in read_table(body.rows, body.data):
+                self._add(index, version, total, first, points)
         elif isinstance(body, ChunksRemoved):
             self.clean = False
             for each in body.indexes:
@@ -124,14 +138,17 @@ class PointMirror:
             raise CodecError(f"a chunk part of {part.count} points has {part.raw_size} bytes", _REMEDY)
         index = ChunkIndex(part.index.level, part.index.x, part.index.y, part.index.z)
         raw = decompress((part.compression or Compression.NONE).value, part.data, part.raw_size, MAX_PART_BYTES)
+        self._add(index, part.packed_hash, part.total_points, part.first, raw)
+
+    def _add(self, index: ChunkIndex, version: bytes, total: int, first: int, raw: bytes | memoryview) -> None:
+        """A part's packed bytes; those of a chunk under way may be views, a complete one has bytes of its own."""
         self.clean = False
-        if part.first == 0:
+        if first == 0:
             self._put(index, None)
-            self._begun[index] = _Begun(part.packed_hash, part.total_points)
+            self._begun[index] = _Begun(version, total)
         begun = self._begun.get(index) or _Begun()
-        came = (begun.version, begun.total, begun.size_bytes)
-        if came != (part.packed_hash, part.total_points, part.first * PACKED_BYTES):
-            raise ProtocolError(f"a part of chunk {tuple(index)} from point {part.first} on continues nothing", _REMEDY)
+        if (begun.version, begun.total, begun.size_bytes) != (version, total, first * PACKED_BYTES):
+            raise ProtocolError(f"a part of chunk {tuple(index)} from point {first} on continues nothing", _REMEDY)
         begun.pieces.append(raw)
         begun.size_bytes += len(raw)
         if begun.size_bytes >= begun.total * PACKED_BYTES:

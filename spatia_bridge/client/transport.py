@@ -45,10 +45,7 @@ async def open_transport(address: str, authorities_pem: bytes | None = None) -> 
 
 
 def is_local(address: str) -> bool:
-    """Whether an address says by itself that it is gRPC to this machine: large messages, uncompressed, are the soonest there. The
-    packets of a WebSocket are small, and each costs more than compression."""
-    if address.startswith(("ws://", "wss://")):
-        return False
+    """Whether an address says by itself that it is of this machine: large messages, uncompressed, are the soonest there."""
     return is_loopback(urlsplit(address if "://" in address else f"//{address}").hostname or "")
 
 

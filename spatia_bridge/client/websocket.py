@@ -20,7 +20,7 @@ from spatia_bridge.errors import (
 )
 from spatia_bridge.link.messages import ClientMessage, ServerMessage
 from spatia_bridge.tls import client_context
-from spatia_bridge.wire.packets import MAX_PACKET_BYTES, SUBPROTOCOL, PacketReader, PacketWriter, UnreadableError
+from spatia_bridge.wire.packets import LARGEST_PACKET_BYTES, SUBPROTOCOL, PacketReader, PacketWriter, UnreadableError
 
 LARGE_BYTES = 8 << 10  # what takes more than a few milliseconds to read is read off the loop
 PING_SECS, PONG_SECS = 30.0, 60.0
@@ -54,7 +54,7 @@ class WebSocketTransport:
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 compression=None,
                 proxy=None,
-                max_size=MAX_PACKET_BYTES,
+                max_size=LARGEST_PACKET_BYTES,
                 ping_interval=PING_SECS,
                 ping_timeout=PONG_SECS,
                 close_timeout=CLOSE_SECS,

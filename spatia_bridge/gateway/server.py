@@ -23,7 +23,6 @@ from websockets.typing import Subprotocol
 
 from spatia_bridge.errors import LimitExceededError, ProtocolError, UnavailableError
 from spatia_bridge.gateway.handshake import refusal
-from spatia_bridge.link.limits import BATCH_BYTES
 from spatia_bridge.link.messages import ClientMessage, Error, ServerMessage
 from spatia_bridge.session.connection import Connection, domain_error
 from spatia_bridge.session.host import SessionHost
@@ -141,9 +140,7 @@ class GatewayServer:
 
     async def _serve(self, socket: ServerConnection) -> None:
         """One client, from its first message to the end of its link."""
-        link = Connection(
-            self._host, token=self._token, max_message_bytes=MAX_MESSAGE_BYTES, max_batch_bytes=BATCH_BYTES
-        )  # what fits a packet, whoever asks for more
+        link = Connection(self._host, token=self._token, max_message_bytes=MAX_MESSAGE_BYTES)
         self._links[socket] = link
         if self._stopping:
             link.end(UnavailableError("the server is shutting down", "connect again when it is back, and resume"))
@@ -172,7 +169,7 @@ async def _write(socket: ServerConnection, link: Connection) -> Error | None:
     """
     writer, last = PacketWriter(ServerMessage), None
     while (message := await link.next_message()) is not None:
-        for packet in writer.packets(message):
+        for packet in writer.packets(message, link.packet_bytes):
             async with asyncio.timeout(WRITE_SECS):
                 await socket.send(packet)  # waits for flow control: nothing is buffered here
         if isinstance(message.body, Error) and message.body.fatal:

@@ -7,6 +7,7 @@ known by hash, so a chunk that changes and changes back costs nothing. When no m
 from collections.abc import Iterable, Sequence
 
 from spatia_bridge.codec.parts import PARTS, Part
+from spatia_bridge.codec.tables import write_table
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.limits import (
@@ -17,6 +18,7 @@ from spatia_bridge.link.limits import (
     PART_POINTS,
     REMOVED_BATCH,
     SLIVER_BYTES,
+    TABLE_PARTS,
 )
 from spatia_bridge.link.messages import Compression
 from spatia_bridge.link.priority import Backlog
@@ -24,7 +26,7 @@ from spatia_bridge.memory.chunk import Chunk, ChunkIndex
 from spatia_bridge.memory.record import PACKED_BYTES
 from spatia_bridge.memory.snapshot import Snapshot, changed_indexes
 
-ChunkBody = msg.ChunkPart | msg.ChunkParts | msg.ChunksRemoved | msg.Synced
+ChunkBody = msg.ChunkPart | msg.ChunkParts | msg.ChunkTable | msg.ChunksRemoved | msg.Synced
 
 
 def digest_bytes(digest: int) -> bytes:
@@ -42,18 +44,26 @@ class ChunkQueue:
         credit_bytes: of `ChunkPart.data` that may be sent before `grant`.
         batch_bytes: of data that parts in one message may have together, at most MAX_BATCH_BYTES of it count; 0 = a message holds
             one part.
+        tables: whether parts go as tables where they are not compressed; then batch_bytes is not 0.
 
     Making one takes milliseconds per thousand chunks of difference: make it off the loop.
     """
 
     def __init__(
-        self, head: Snapshot, held: Snapshot | None, compression: Compression, credit_bytes: int, batch_bytes: int = 0
+        self,
+        head: Snapshot,
+        held: Snapshot | None,
+        compression: Compression,
+        credit_bytes: int,
+        batch_bytes: int = 0,
+        tables: bool = False,
     ) -> None:
         self.snapshot = head
         self.credit_bytes = min(credit_bytes, MAX_CREDIT_BYTES)
         self.compression = compression
         self._compression_name = compression.value
         self._batch_bytes = min(batch_bytes, MAX_BATCH_BYTES)
+        self._tables = tables and compression is Compression.NONE
         self._part_points = max(PART_POINTS, self._batch_bytes // PACKED_BYTES)
         self._held = {index: chunk.packed_hash for index, chunk in held.chunks.items()} if held is not None else {}
         self._begun: dict[ChunkIndex, tuple[bytes, int]] = {}  # hash of the version begun, points sent
@@ -84,6 +94,8 @@ class ChunkQueue:
         mostly nothing: parts are kept for all clients."""
         if self._removed:
             return self._removals()
+        if self._tables and len(self._backlog):
+            return self._table(now)
         index = self._backlog.first(now)
         if index is not None:
             return self._parts(index, now) if self._batch_bytes else self._part(index)
@@ -150,22 +162,49 @@ class ChunkQueue:
             index = self._backlog.first(now)
         return msg.ChunkParts(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
 
+    def _table(self, now: float) -> msg.ChunkTable | None:
+        """The part that is due, and those after it that fit into the same message, in arrays."""
+        parts: list[Part] = []
+        room, whole = self._batch_bytes, self._fits_one_table()
+        for index in list(self._backlog) if whole else self._backlog.upcoming(now):
+            chunk, first, count = part = self._due(index, whole)
+            size_bytes = count * PACKED_BYTES
+            if count == 0 or size_bytes > room or len(parts) == TABLE_PARTS:
+                break
+            parts.append(part)
+            room -= size_bytes
+            self._sent(index, chunk, first + count, size_bytes)
+        return msg.ChunkTable(*write_table(parts)) if parts else None
+
+    def _fits_one_table(self) -> bool:
+        """All that waits goes in one message, as after most edits: then neither order nor a coarse part first gains anything."""
+        if len(self._backlog) > TABLE_PARTS:
+            return False
+        points = sum(len(chunk) - first for chunk, first in map(self._next, self._backlog))
+        return points * PACKED_BYTES <= min(self._batch_bytes, self.credit_bytes)
+
     def _part(self, index: ChunkIndex, room: int = MAX_BATCH_BYTES) -> msg.ChunkPart | None:
         """The chunk's next part, None where credit is short or its data takes more than `room` bytes."""
-        chunk = self.snapshot.chunks[index]
-        version, first = self._begun.get(index, (b"", 0))
-        if version != chunk.packed_hash:
-            first = 0
-        count = self._count(chunk, first)
+        chunk, first, count = part = self._due(index)
         if count == 0:
             return None
-        data, raw_size = PARTS.get((chunk, first, count), self._compression_name), count * PACKED_BYTES
+        data, raw_size = PARTS.get(part, self._compression_name), count * PACKED_BYTES
         if len(data) > room:
             return None
         compression = self.compression if len(data) < raw_size else Compression.NONE  # credit was counted in raw bytes
-        self.credit_bytes -= len(data)
-        self._sent(index, chunk, first + count)
+        self._sent(index, chunk, first + count, len(data))
         return msg.ChunkPart(msg.ChunkIndex(*index), len(chunk), first, count, compression, raw_size, data, chunk.packed_hash)
+
+    def _due(self, index: ChunkIndex, whole: bool = False) -> Part:
+        """The chunk's next part, `whole`: all that is left of it; of 0 points where credit is short."""
+        chunk, first = self._next(index)
+        return chunk, first, len(chunk) - first if whole else self._count(chunk, first)
+
+    def _next(self, index: ChunkIndex) -> tuple[Chunk, int]:
+        """A chunk that waits, and its first point that is not sent yet."""
+        chunk = self.snapshot.chunks[index]
+        version, points = self._begun.get(index, (b"", 0))
+        return chunk, points if version == chunk.packed_hash else 0
 
     def _count(self, chunk: Chunk, first: int) -> int:
         """How many points the next part has: coarse or fine, within the credit, no slivers; 0 = wait for credit."""
@@ -175,7 +214,9 @@ class ChunkQueue:
             return 0
         return min(wanted, affordable)
 
-    def _sent(self, index: ChunkIndex, chunk: Chunk, points: int) -> None:
+    def _sent(self, index: ChunkIndex, chunk: Chunk, points: int, size_bytes: int) -> None:
+        """So many of the chunk's points are on their way, the last part of them as so many bytes."""
+        self.credit_bytes -= size_bytes
         self._held.pop(index, None)
         if points < len(chunk):
             self._begun[index] = (chunk.packed_hash, points)

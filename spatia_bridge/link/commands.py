@@ -24,6 +24,7 @@ class Attach:
     compression: Compression
     credit_bytes: int
     batch_bytes: int = 0
+    tables: bool = False
 
 
 @dataclass(frozen=True, eq=False)

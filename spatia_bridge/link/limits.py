@@ -26,6 +26,7 @@ PART_POINTS = 5120  # of any other: 40 KiB, so that a message stays below 48 KiB
 BATCH_BYTES = 40 << 10  # of the data of parts that go in one message, unless the client asks for more
 MAX_BATCH_BYTES = 1 << 20
 BATCH_PARTS = 64  # a few milliseconds to put together, whatever their size
+TABLE_PARTS = 512  # the same in a table
 SLIVER_BYTES = 1024  # less credit than this is saved up, unless the part is that small
 MAX_CREDIT_BYTES = 1 << 40
 RESORT_SECS = 0.2  # a moving camera puts the backlog in a new order at most so often

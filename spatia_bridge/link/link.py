@@ -4,7 +4,8 @@
      └───────────────┴──── a fatal error ────┴──▶ CLOSED
 
 It touches no socket and no clock: the driver passes the time, pulls `next_message` whenever it can write, and does `work`. All
-methods are cheap (`next_message` cuts and compresses a chunk part of at most 40 KiB) and must be called from one thread.
+methods are cheap (`next_message` compresses at most a part of 40 KiB, or copies a table of 1 MiB) and must be called from one
+thread.
 The bounds of its queues stand in `link.limits`.
 """
 
@@ -61,14 +62,10 @@ class Link:
     Args:
         token: if not empty, hello must carry the same.
         max_message_bytes: what the transport takes, told in the welcome.
-        max_batch_bytes: of chunk data in one message to a client that asks for more than usual.
     """
 
-    def __init__(
-        self, *, token: str = "", max_message_bytes: int = 64 << 20, max_batch_bytes: int = limits.MAX_BATCH_BYTES
-    ) -> None:
+    def __init__(self, *, token: str = "", max_message_bytes: int = 64 << 20) -> None:
         self.state = State.NEW
-        self._max_batch_bytes = max_batch_bytes
         self._token = token
         self._max_message_bytes = max_message_bytes
         self._convention: Convention = Engine.OPENCV.convention
@@ -160,7 +157,8 @@ class Link:
             hello.resume,
             compression,
             hello.credit_bytes,
-            max(min(hello.batch_bytes, self._max_batch_bytes), limits.BATCH_BYTES) if hello.batch_chunks else 0,
+            max(hello.batch_bytes, limits.BATCH_BYTES) if hello.batch_chunks or hello.chunk_tables else 0,
+            hello.chunk_tables,
         )
 
     def _handle_own(self, request_id: int, body: msg.Credit | msg.LiveView | msg.Ping) -> None:
@@ -319,6 +317,11 @@ class Link:
             if message is not None:
                 return message
         return None
+
+    @property
+    def packet_bytes(self) -> int:
+        """The largest packet that the client said it reads, for shells that cut messages into such; 0 = it said nothing."""
+        return self._hello.packet_bytes
 
     @property
     def settled(self) -> bool:

@@ -168,6 +168,8 @@ class Hello:
     push_frames: bool = False
     batch_chunks: bool = False
     batch_bytes: int = 0
+    chunk_tables: bool = False
+    packet_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +420,12 @@ class ChunkParts:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkTable:
+    rows: bytes = b""
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class ChunksRemoved:
     indexes: tuple[ChunkIndex, ...] = ()
 
@@ -518,6 +526,7 @@ ServerBody = (
     | Space
     | ChunkPart
     | ChunkParts
+    | ChunkTable
     | ChunksRemoved
     | Synced
     | Progress

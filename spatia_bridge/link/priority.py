@@ -4,7 +4,7 @@ Everything is in arrays, so that a new order for tens of thousands of chunks tak
 waits has changed, for the best few hundred only, and then popped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,7 @@ class Backlog:
         self._voxel_size_m = voxel_size_m
         self._row: dict[ChunkIndex, int] = {}
         self._indexes: list[ChunkIndex] = []
-        self._centres = np.empty((3, 0))
+        self._centres = np.empty((3, 0))  # of the first rows: those placed so far
         self._radii = np.empty(0)
         self._state = np.empty(0, np.uint8)
         self._camera: Camera | None = None
@@ -58,6 +58,10 @@ class Backlog:
     def __contains__(self, index: ChunkIndex) -> bool:
         return index in self._row
 
+    def __iter__(self) -> Iterator[ChunkIndex]:
+        """In no order."""
+        return iter(self._row)
+
     def look(self, camera: Camera) -> None:
         """The client's camera is here now."""
         self._camera = camera
@@ -66,7 +70,7 @@ class Backlog:
     def rescale(self, voxel_size_m: float) -> None:
         """Chunks lie elsewhere: another voxel size."""
         self._voxel_size_m = voxel_size_m
-        self._place(0)
+        self._centres, self._radii = np.empty((3, 0)), np.empty(0)
         self._stale = True
 
     def add(self, indexes: Sequence[ChunkIndex]) -> None:
@@ -79,12 +83,8 @@ class Backlog:
                 new.append(index)
             else:
                 self._state[row] = _COARSE
-        first = len(self._indexes)
         self._indexes += new
-        self._centres = np.concatenate([self._centres, np.empty((3, len(new)))], axis=1)
-        self._radii = np.concatenate([self._radii, np.empty(len(new))])
         self._state = np.concatenate([self._state, np.full(len(new), _COARSE, np.uint8)])
-        self._place(first)
         self._stale = True
 
     def discard(self, index: ChunkIndex) -> None:
@@ -114,8 +114,19 @@ class Backlog:
             self._sort(now)  # the batch is used up
         return None
 
+    def upcoming(self, now: float) -> Iterator[ChunkIndex]:
+        """The chunks to send from next, in order: `first`, and what is known to follow it.
+
+        Each may be refined or discarded as soon as it is given; nothing may be added meanwhile.
+        """
+        if self.first(now) is not None:
+            for row in reversed(self._ready):
+                if self._state[row] == self._ready_state:
+                    yield self._indexes[row]
+
     def _sort(self, now: float) -> None:
         """Fill `_ready` with the best rows of the better state that there is."""
+        self._place()
         self._stale = self._view_moved = False
         self._sorted_at = now
         rows = np.flatnonzero(self._state == _COARSE)
@@ -137,16 +148,18 @@ class Backlog:
             distances[~spheres_in_view(self._camera, centres, radii)] += _OUT_OF_VIEW_M
         return np.asarray(distances)
 
-    def _place(self, first: int) -> None:
-        """Compute where the chunks from row `first` on lie."""
+    def _place(self) -> None:
+        """Compute where the chunks lie that came since it was last done. Not before an order is wanted: mostly none is."""
+        first = len(self._radii)
         if first < len(self._indexes):
             index = np.array(self._indexes[first:], np.float64)  # (N, 4): level, x, y, z
             sides = CHUNK_SIDE * self._voxel_size_m * np.exp2(index[:, 0])
-            self._centres[:, first:] = (index[:, 1:] + 0.5).T * sides
-            self._radii[first:] = sides * (np.sqrt(3) / 2)
+            self._centres = np.concatenate([self._centres, (index[:, 1:] + 0.5).T * sides], axis=1)
+            self._radii = np.concatenate([self._radii, sides * (np.sqrt(3) / 2)])
 
     def _compact(self) -> None:
         """Forget the rows of chunks that were sent."""
+        self._place()
         alive = np.flatnonzero(self._state)
         self._indexes = [self._indexes[row] for row in alive]
         self._row = {index: row for row, index in enumerate(self._indexes)}

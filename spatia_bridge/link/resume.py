@@ -34,7 +34,7 @@ def open_chunks(memory: Memory, command: Attach) -> Opening:
     revision = memory.head_revision()
     snapshot = memory.at(revision.number)
     held = _held(memory, command.resume)
-    chunks = ChunkQueue(snapshot, held, command.compression, command.credit_bytes, command.batch_bytes)
+    chunks = ChunkQueue(snapshot, held, command.compression, command.credit_bytes, command.batch_bytes, command.tables)
     return Opening(chunks, held is not None, RevisionMade(revision, snapshot, memory.can_undo, memory.can_redo))
 
 

@@ -19,7 +19,6 @@ from spatia_bridge.link import commands, outgoing
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.chunks import ChunkQueue
 from spatia_bridge.link.events import SessionEvent
-from spatia_bridge.link.limits import MAX_BATCH_BYTES
 from spatia_bridge.link.link import Attachment, Link, State
 from spatia_bridge.link.resume import open_chunks
 from spatia_bridge.session.host import SessionHost
@@ -28,6 +27,7 @@ from spatia_bridge.session.session import GenerateSpec, Session
 MAX_WAITING_REQUESTS = 64
 TURN_SECS = 0.004  # some dozen messages
 PARTS_AT_ONCE = 32  # for a worker, so that others come in between
+EDIT_FIRST_SECS = 0.05  # so long a live projection lets an edit have the cores: most take a few milliseconds
 MAX_WAITING_SEEDS = 2  # they hold their images
 _Recorded = tuple[Recorder, Similarity]  # what was recorded, in the scene of this alignment
 _Waiting = tuple[commands.Command, _Recorded | None]
@@ -42,7 +42,6 @@ class Connection:
         host: whose sessions the client may open.
         token: if not empty, the client must show it.
         max_message_bytes: what the transport takes.
-        max_batch_bytes: of chunk data in one message, if the client asks for it.
         hello_secs: how long the client may take to say hello, from the first `next_message` on.
         clock: seconds, monotonic.
     """
@@ -53,13 +52,12 @@ class Connection:
         *,
         token: str = "",
         max_message_bytes: int = 64 << 20,
-        max_batch_bytes: int = MAX_BATCH_BYTES,
         hello_secs: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
         self._clock = clock
-        self._link = Link(token=token, max_message_bytes=max_message_bytes, max_batch_bytes=max_batch_bytes)
+        self._link = Link(token=token, max_message_bytes=max_message_bytes)
         self._session: Session | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._early: list[SessionEvent] = []  # events between subscription and welcome
@@ -145,6 +143,11 @@ class Connection:
         self._something.set()
 
     @property
+    def packet_bytes(self) -> int:
+        """The largest packet that the client said it reads; 0 = it said nothing."""
+        return self._link.packet_bytes
+
+    @property
     def ended(self) -> bool:
         """Nothing that the client still sends has an effect."""
         return self._closed or self._link.state is State.CLOSED
@@ -207,7 +210,8 @@ class Connection:
         if not self._closed:
             self._worker = asyncio.create_task(self._work_off(session), name=f"requests of {session.id}")
             _keep(self._worker)
-            self._start(self._encode_ahead(opening.chunks))
+            if command.compression is not msg.Compression.NONE:
+                self._start(self._encode_ahead(opening.chunks))
 
     async def _work_off(self, session: Session) -> None:
         """Carry out queued requests in order until a None comes."""
@@ -317,6 +321,7 @@ class Connection:
 
     async def _render(self, session: Session, work: commands.RenderProjection) -> None:
         async with self._host.live_turns:
+            await session.calm(EDIT_FIRST_SECS)
             aimed = None if self._closed else self._link.aim(work, self._clock())
             body = None if aimed is None else await self._live_projection(session, aimed)
         self._link.projection_ready(work.ticket, body)

@@ -1,5 +1,7 @@
 """Messages ↔ the packets of a WebSocket: each at most PACKET_BYTES, one binary WebSocket message.
 
+A client that reads larger ones, at most of LARGEST_PACKET_BYTES, says so in its hello (`packet_bytes`) and gets such.
+
 A message whose msgpack bytes (`wire.maps`) are at most PACKET_BYTES is one packet. A larger one is cut, in order, into pieces,
 and each piece travels as the `fragment` of a message of its own:
 
@@ -21,8 +23,9 @@ from spatia_bridge.wire.rpc import MAX_MESSAGE_BYTES
 
 SUBPROTOCOL = "spatia.v1.msgpack"  # names the protocol's version and how messages are written
 PACKET_BYTES = 48 << 10  # engines' default buffers hold 64 KiB
-MAX_PACKET_BYTES = 64 << 10  # of what is read: others may put their limit elsewhere
-_FRAGMENT_BYTES = PACKET_BYTES - 128  # what is around the data of a fragment takes less
+MAX_PACKET_BYTES = 64 << 10  # of what a server reads: others may put their limit elsewhere
+LARGEST_PACKET_BYTES = 2 << 20
+_FRAGMENT_HEAD_BYTES = 128  # what is around the data of a fragment takes less
 _M = TypeVar("_M", ClientMessage, ServerMessage)
 
 
@@ -42,14 +45,19 @@ class PacketWriter(Generic[_M]):
         self._kind: type[_M] = kind
         self._id = 0
 
-    def packets(self, message: _M) -> list[bytes]:
-        """In the order in which they must be sent. Raises InvalidInputError: a value that its field cannot hold."""
+    def packets(self, message: _M, packet_bytes: int = 0) -> list[bytes]:
+        """In the order in which they must be sent. Raises InvalidInputError: a value that its field cannot hold.
+
+        Args:
+            packet_bytes: what the other side said that it reads; 0 = nothing.
+        """
         data = pack(message)
-        if len(data) <= PACKET_BYTES:
+        limit_bytes = max(PACKET_BYTES, min(packet_bytes, LARGEST_PACKET_BYTES))
+        if len(data) <= limit_bytes:
             return [data]
         self._id += 1
         request_id = message.request_id if self._kind is ClientMessage else 0  # a fragment is no answer
-        return [pack(self._kind(request_id, fragment)) for fragment in split(data, self._id, _FRAGMENT_BYTES)]
+        return [pack(self._kind(request_id, fragment)) for fragment in split(data, self._id, limit_bytes - _FRAGMENT_HEAD_BYTES)]
 
 
 class PacketReader(Generic[_M]):

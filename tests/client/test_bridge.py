@@ -37,8 +37,7 @@ async def test_the_welcome_says_what_a_client_must_know(address):
         welcome = client.welcome
         assert welcome.protocol_version == 1
         assert [g.name for g in welcome.generators] == ["painter"]
-        plain = not address.startswith("ws://")  # nothing is between
-        assert welcome.compression is (msg.Compression.NONE if plain else msg.Compression.ZSTD)
+        assert welcome.compression is msg.Compression.NONE  # no network is between
         assert welcome.space.mirrored
         assert welcome.limits.max_views_per_seed == 64
         assert not welcome.resumed

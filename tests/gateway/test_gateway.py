@@ -41,6 +41,17 @@ async def test_large_messages_go_both_ways_in_small_packets(address):
         assert PACKET_BYTES - 200 < max(raw.sizes) <= PACKET_BYTES
 
 
+async def test_who_reads_large_packets_gets_them(address):
+    hello = dataclasses.replace(HELLO, chunk_tables=True, batch_bytes=1 << 20, packet_bytes=1 << 20)
+    async with opened(address, hello, max_size=1 << 20) as raw, opened(address) as other:
+        for packet in PacketWriter(msg.ClientMessage).packets(msg.ClientMessage(2, seed((320, 240)))):
+            await raw.say(packet)
+        table = (await raw.hear_until(msg.ChunkTable)).body
+        assert len(table.data) > 2 * PACKET_BYTES
+        assert (await raw.hear_until(msg.Synced)).body.digest == (await other.hear_until(msg.Synced, revision=1)).body.digest
+        assert max(raw.sizes) > len(table.data) and max(other.sizes) <= PACKET_BYTES
+
+
 @pytest.mark.parametrize("compression", [msg.Compression.ZSTD, msg.Compression.GZIP, msg.Compression.NONE])
 async def test_compression_is_negotiated(address, compression):
     hello = dataclasses.replace(HELLO, compressions=() if compression is msg.Compression.NONE else (compression,))

@@ -5,9 +5,19 @@ import pytest
 
 from spatia_bridge.client.mirror import PointMirror
 from spatia_bridge.codec.compression import decompress
+from spatia_bridge.codec.tables import read_table, write_table
+from spatia_bridge.errors import CodecError
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.chunks import ChunkQueue, digest_bytes
-from spatia_bridge.link.limits import BATCH_BYTES, COARSE_POINTS, MAX_BATCH_BYTES, PART_POINTS, REMOVED_BATCH, RESORT_SECS
+from spatia_bridge.link.limits import (
+    BATCH_BYTES,
+    COARSE_POINTS,
+    MAX_BATCH_BYTES,
+    PART_POINTS,
+    REMOVED_BATCH,
+    RESORT_SECS,
+    TABLE_PARTS,
+)
 from spatia_bridge.link.messages import Compression
 from spatia_bridge.link.priority import Backlog, spheres_in_view
 from spatia_bridge.memory import ChunkIndex, Memory
@@ -327,3 +337,68 @@ def test_a_client_may_ask_for_large_batches(asked, compression):
         granted += 1 << 20
     assert same(mirror, memory)
     assert BATCH_BYTES < max(sizes) <= min(asked, MAX_BATCH_BYTES)
+
+
+def tables(credit_bytes=PLENTY, **more):
+    return hello(credit_bytes, compressions=(Compression.NONE,), chunk_tables=True, **more)
+
+
+def parts_of(link):
+    """Of every table there is: its parts."""
+    return [list(read_table(body.rows, body.data)) for body in bodies(link, msg.ChunkTable)]
+
+
+def test_tables_hold_the_same_parts_in_the_same_order_as_single_messages():
+    memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 700, x) for x in range(30)), chunk(B, 9000))
+    single = bodies(opened(memory, hello(compressions=(Compression.NONE,))), msg.ChunkPart)
+    found = parts_of(opened(memory, tables()))
+    expected = [(index_of(p), p.total_points, p.first, p.packed_hash, p.data) for p in single]
+    assert [(p.chunk_index, p.total_points, p.first, p.packed_hash, bytes(p.points)) for t in found for p in t] == expected
+    assert all(sum(len(part.points) for part in table) <= BATCH_BYTES for table in found)
+
+
+@pytest.mark.parametrize("asked", [0, 100_000, MAX_BATCH_BYTES, 1 << 31])
+def test_tables_of_any_size_within_any_credit(asked):
+    memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 30_000 * (x + 1), x) for x in range(5)), chunk(C, 3))
+    link, granted, mirror, sizes = opened(memory, tables(1 << 20, batch_bytes=asked)), 1 << 20, PointMirror(), []
+    while not mirror.clean:
+        for body in (m.body for m in pull(link)):
+            assert not isinstance(body, msg.ChunkPart | msg.ChunkParts)
+            mirror.apply(body)
+            sizes += [len(body.data)] if isinstance(body, msg.ChunkTable) else []
+        assert sum(sizes) <= granted
+        link.receive(msg.ClientMessage(0, msg.Credit(300_000)), 0.0)
+        granted += 300_000
+    assert same(mirror, memory)
+    assert max(sizes) <= max(min(asked, MAX_BATCH_BYTES), BATCH_BYTES)
+
+
+def test_what_fits_one_table_comes_whole():
+    memory = memory_of(chunk(A, 2000), chunk(B, 2000), chunk(C, 600))
+    link = opened(memory, tables())
+    (table,) = parts_of(link)
+    assert {(part.chunk_index, part.first, len(part.points) // 8) for part in table} == {(A, 0, 2000), (B, 0, 2000), (C, 0, 600)}
+    commit(memory, (A, chunk(A, 2000, 1)), (C, None))
+    link.notify(event_of(memory))
+    (table,) = parts_of(link)
+    assert [(part.chunk_index, part.first, len(part.points) // 8) for part in table] == [(A, 0, 2000)]
+
+
+def test_there_are_as_many_rows_in_a_table_as_its_bound_says():
+    memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 1, x) for x in range(TABLE_PARTS + 10)))
+    assert [len(table) for table in parts_of(opened(memory, tables()))] == [TABLE_PARTS, 10]
+
+
+def test_tables_are_for_those_who_read_them_uncompressed():
+    memory = memory_of(chunk(A, 2000))
+    for greeting in (hello(chunk_tables=True), hello(compressions=(Compression.NONE,), batch_chunks=True)):
+        link = opened(memory, greeting)
+        messages = pull(link)
+        assert not any(isinstance(m.body, msg.ChunkTable) for m in messages)
+        assert same(fed(messages), memory)
+
+
+def test_a_table_that_is_not_what_it_says_is_refused():
+    rows, data = write_table([(chunk(A, 600), 0, 600)])
+    with pytest.raises(CodecError, match="hash"):
+        PointMirror().apply(msg.ChunkTable(rows, bytes(len(data))))

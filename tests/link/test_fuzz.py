@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from spatia_bridge import errors
+from spatia_bridge.codec.tables import read_table
 from spatia_bridge.errors import SpatiaError
 from spatia_bridge.frames import GeneratedFrame
 from spatia_bridge.geometry.conventions import Engine
@@ -70,6 +71,7 @@ class Walk:
         credit = self.rng.choice([0, 5000, 1 << 30])
         hello = msg.Hello(1, "fuzz", self.engine, "s", True, "t", credit_bytes=credit, push_frames=self.rng.random() < 0.5)
         hello = replace(hello, batch_chunks=self.rng.random() < 0.5, batch_bytes=self.rng.choice([0, 0, 60_000, 1 << 30]))
+        hello = replace(hello, chunk_tables=self.rng.random() < 0.5)
         return made_strange(self.rng, hello) if self.rng.random() < 0.2 else hello
 
     def pull(self) -> None:
@@ -91,6 +93,11 @@ class Walk:
             assert sum(len(part.data) for part in body.parts) <= limits.MAX_BATCH_BYTES
             for part in body.parts:
                 self.judge(part)
+        elif isinstance(body, msg.ChunkTable):
+            table = list(read_table(body.rows, body.data))
+            assert 1 <= len(table) <= limits.TABLE_PARTS and len(body.data) <= limits.MAX_BATCH_BYTES
+            self.credit -= len(body.data)
+            assert self.credit >= 0
         elif isinstance(body, msg.ChunkPart):
             self.credit -= len(body.data)
             assert self.credit >= 0

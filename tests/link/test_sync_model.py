@@ -22,12 +22,12 @@ class Sync(RuleBasedStateMachine):
         self.memory = Memory()
         self.mirror = PointMirror()
         self.now = 0.0
-        self.connect(0)
+        self.connect(0, tables=False)
 
-    def connect(self, credit: int) -> None:
+    def connect(self, credit: int, tables: bool) -> None:
         self.credit = credit
         resume = self.mirror.resume()
-        self.link = opened(self.memory, hello(credit, resume, compressions=(msg.Compression.NONE,)))
+        self.link = opened(self.memory, hello(credit, resume, compressions=(msg.Compression.NONE,), chunk_tables=tables))
 
     @rule(at=st.sampled_from(INDEXES), points=st.sampled_from(SIZES), seed=st.integers(0, 3))
     def commit(self, at: ChunkIndex, points: int, seed: int) -> None:
@@ -75,9 +75,9 @@ class Sync(RuleBasedStateMachine):
                 return
             self.take(message)
 
-    @rule(credit=st.sampled_from([0, 3000, 200_000]))
-    def reconnect(self, credit: int) -> None:
-        self.connect(credit)
+    @rule(credit=st.sampled_from([0, 3000, 200_000]), tables=st.booleans())
+    def reconnect(self, credit: int, tables: bool) -> None:
+        self.connect(credit, tables)
 
     @precondition(lambda self: self.memory.snapshot().revision > 0)
     @rule()
@@ -97,6 +97,8 @@ class Sync(RuleBasedStateMachine):
             self.credit -= len(part.data)
             assert part.count <= PART_POINTS
             assert len(part.data) <= part.raw_size == 8 * part.count
+        if isinstance(message.body, msg.ChunkTable):
+            self.credit -= len(message.body.data)
         self.mirror.apply(message.body)
 
     @invariant()

@@ -9,6 +9,7 @@ from spatia_bridge.errors import ProtocolError
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.link import axes
 from spatia_bridge.link import messages as msg
+from spatia_bridge.memory import Memory
 from spatia_bridge.session.connection import Connection
 from spatia_bridge.session.session import Session
 from tests.service.hosts import Painter, make_host
@@ -91,6 +92,12 @@ async def next_of(connection, kind):
     return body
 
 
+async def next_of_request(connection, request_id):
+    while (message := await connection.next_message()).request_id != request_id:
+        pass
+    return message.body
+
+
 async def test_live_projections_of_all_clients_take_turns_and_show_the_newest_pose(host, monkeypatch):
     renderer = Renderer(monkeypatch)
     clients = [await watching(host) for _ in range(4)]
@@ -114,12 +121,56 @@ async def test_an_edit_does_not_wait_for_live_projections(host, monkeypatch):
         await look_from(client, 0.0)
     await asyncio.to_thread(renderer.began.acquire)
     await tell(clients[0], msg.Undo(), 7)  # there is nothing to undo, which only a worker knows
-    while (message := await clients[0].next_message()).request_id != 7:
-        pass
-    assert isinstance(message.body, msg.Error) and renderer.x == [0.0]
+    assert isinstance(await next_of_request(clients[0], 7), msg.Error) and renderer.x == [0.0]
     for client in clients:
         client.close()
     renderer.gate.set()
+
+
+class Undoing:
+    """Stands for `Memory.undo`: it takes until `end` is set, and then there is nothing to undo."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.began, self.end = threading.Event(), threading.Event()
+        undo = Memory.undo
+
+        def wait(memory):
+            self.began.set()
+            assert self.end.wait(20)
+            return undo(memory)
+
+        monkeypatch.setattr(Memory, "undo", wait)
+
+
+async def test_a_live_projection_lets_an_edit_under_way_go_first(host, monkeypatch):
+    monkeypatch.setattr("spatia_bridge.session.connection.EDIT_FIRST_SECS", 20.0)
+    renderer, undoing = Renderer(monkeypatch), Undoing(monkeypatch)
+    renderer.gate.set()
+    client = await watching(host)
+    await tell(client, msg.Undo(), 7)
+    await asyncio.to_thread(undoing.began.wait)
+    await look_from(client, 1.0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert renderer.x == []
+    undoing.end.set()
+    await next_of_request(client, 7)
+    await next_of(client, msg.LiveProjection)
+    client.close()
+
+
+async def test_a_live_projection_does_not_wait_for_a_long_edit(host, monkeypatch):
+    monkeypatch.setattr("spatia_bridge.session.connection.EDIT_FIRST_SECS", 0.0)
+    renderer, undoing = Renderer(monkeypatch), Undoing(monkeypatch)
+    renderer.gate.set()
+    client = await watching(host)
+    await tell(client, msg.Undo(), 7)
+    await asyncio.to_thread(undoing.began.wait)
+    await look_from(client, 1.0)
+    await next_of(client, msg.LiveProjection)
+    undoing.end.set()
+    await next_of_request(client, 7)
+    client.close()
 
 
 async def test_nothing_is_rendered_for_a_client_that_has_not_taken_its_last_projection(host, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from spatia_bridge.errors import CodecError, InvalidInputError, LimitExceededError
 from spatia_bridge.link import messages as msg
 from spatia_bridge.wire.maps import pack, unpacker
-from spatia_bridge.wire.packets import PACKET_BYTES, PacketReader, PacketWriter, UnreadableError
+from spatia_bridge.wire.packets import LARGEST_PACKET_BYTES, PACKET_BYTES, PacketReader, PacketWriter, UnreadableError
 
 
 def seed(size, request_id=5):
@@ -33,6 +33,16 @@ def test_round_trip(size):
         assert back.add(pack(msg.ClientMessage(0, msg.Ping(3)))).body == msg.Ping(3)  # whole ones may come between
     assert back.add(packets[-1]) == message
     assert back.pending_bytes == 0
+
+
+@pytest.mark.parametrize("said", [0, 1, PACKET_BYTES + 1, 1 << 20, 1 << 31])
+def test_packets_are_as_large_as_the_other_side_reads(said):
+    message, writer = seed(5_000_000), PacketWriter(msg.ClientMessage)
+    packets, limit = writer.packets(message, said), max(PACKET_BYTES, min(said, LARGEST_PACKET_BYTES))
+    assert limit - 200 < max(map(len, packets)) <= limit
+    back = reader(10 << 20)
+    assert [back.add(packet) for packet in packets][-1] == message
+    assert writer.packets(seed(limit - 200), said) == [pack(seed(limit - 200))]
 
 
 def test_fragments_fit_whatever_their_numbers():

@@ -6,6 +6,7 @@ const DriverSocket := preload("res://driver/driver_socket.gd")
 var _example: Node3D
 var _frames: Dictionary = {} # take → numbers that came
 var _events: Array[String] = []
+var _attempts: Array[int] = [] # the numbers of those to connect again
 
 
 func _ready() -> void:
@@ -57,6 +58,7 @@ func do_open(url: String, session: String, options: Dictionary) -> bool:
 		await _example.tree_exited
 	_frames.clear()
 	_events.clear()
+	_attempts.clear()
 	_example = load("res://example/example.tscn").instantiate()
 	var bridge: SpatiaBridge = _example.get_node("SpatiaBridge")
 	bridge.url = url
@@ -67,6 +69,7 @@ func do_open(url: String, session: String, options: Dictionary) -> bool:
 	bridge.disconnected.connect(func(_reason: String) -> void: _events.append("gone"))
 	bridge.refused.connect(func(error: Dictionary) -> void: _events.append("refused " + error.get("code", "")))
 	bridge.error_reported.connect(func(error: Dictionary) -> void: _events.append("error " + error.get("message", "")))
+	bridge.reconnecting.connect(func(_secs: float, attempt: int) -> void: _attempts.append(attempt))
 	bridge.frame_received.connect(_on_frame)
 	add_child(_example)
 	return true
@@ -89,6 +92,7 @@ func do_state() -> Dictionary:
 		"jobs": bridge.jobs.values(),
 		"frames": _frames,
 		"events": _events,
+		"attempts": _attempts,
 		"recording": bridge.recording,
 		"fps": Engine.get_frames_per_second(),
 	}

@@ -263,6 +263,7 @@ func _say_hello() -> void:
 		"session": session,
 		"compressions": ["COMPRESSION_ZSTD", "COMPRESSION_GZIP"],
 		"credit_bytes": CREDIT_BYTES,
+		"batch_chunks": true,
 	}
 	if create:
 		hello["create"] = true
@@ -297,12 +298,16 @@ func _take(body: String, value: Dictionary, request_id: int) -> void:
 		"space":
 			mirror.apply_space(value)
 		"chunk_part":
-			_check(mirror.apply_part(value))
-			_owed_credit += len(value.get("data", PackedByteArray()))
+			_take_part(value)
+		"chunk_parts":
+			for part: Dictionary in value.get("parts", []):
+				if not _take_part(part):
+					return
 		"chunks_removed":
 			mirror.apply_removed(value)
 		"synced":
 			if _check(mirror.apply_synced(value)):
+				_attempt = 0 # not before: a link that breaks on the way here each time is tried less and less often
 				synced.emit(mirror.synced_revision)
 		"progress":
 			jobs[int(value.get("job", 0))] = value
@@ -335,10 +340,14 @@ func _take_welcome(value: Dictionary) -> void:
 	jobs.clear()
 	for take: Dictionary in value.get("takes", []):
 		takes[int(take.get("number", 0))] = take
-	_attempt = 0
 	_welcomed = true
 	connected.emit(value, resumed)
 	revision_changed.emit(revision)
+
+
+func _take_part(part: Dictionary) -> bool:
+	_owed_credit += len(part.get("data", PackedByteArray()))
+	return _check(mirror.apply_part(part))
 
 
 func _take_error(error: Dictionary, request_id: int) -> void:

@@ -699,6 +699,8 @@ class Hello(_message.Message):
     PUSH_FRAMES_FIELD_NUMBER: _builtins.int
     BATCH_CHUNKS_FIELD_NUMBER: _builtins.int
     BATCH_BYTES_FIELD_NUMBER: _builtins.int
+    CHUNK_TABLES_FIELD_NUMBER: _builtins.int
+    PACKET_BYTES_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """1"""
     client_name: _builtins.str
@@ -714,7 +716,11 @@ class Hello(_message.Message):
     batch_chunks: _builtins.bool
     """I read chunk_parts too: many small parts in one message"""
     batch_bytes: _builtins.int
-    """and such a message may hold so much data; 0 = 40 KiB. gRPC only"""
+    """and a message of parts may hold so much data; 0 = 40 KiB"""
+    chunk_tables: _builtins.bool
+    """I read chunk_table: parts come so where they are not compressed"""
+    packet_bytes: _builtins.int
+    """over WebSocket: I read packets of so many bytes, at most 2 MiB; 0 = 48 KiB"""
     @_builtins.property
     def resume(self) -> Global___Resume:
         """absent: I hold nothing"""
@@ -738,10 +744,12 @@ class Hello(_message.Message):
         push_frames: _builtins.bool = ...,
         batch_chunks: _builtins.bool = ...,
         batch_bytes: _builtins.int = ...,
+        chunk_tables: _builtins.bool = ...,
+        packet_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resume", b"resume"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_bytes", b"batch_bytes", "batch_chunks", b"batch_chunks", "client_name", b"client_name", "compressions", b"compressions", "create", b"create", "credit_bytes", b"credit_bytes", "engine", b"engine", "protocol_version", b"protocol_version", "push_frames", b"push_frames", "resume", b"resume", "session", b"session", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_bytes", b"batch_bytes", "batch_chunks", b"batch_chunks", "chunk_tables", b"chunk_tables", "client_name", b"client_name", "compressions", b"compressions", "create", b"create", "credit_bytes", b"credit_bytes", "engine", b"engine", "packet_bytes", b"packet_bytes", "protocol_version", b"protocol_version", "push_frames", b"push_frames", "resume", b"resume", "session", b"session", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1366,6 +1374,7 @@ class ServerMessage(_message.Message):
     PONG_FIELD_NUMBER: _builtins.int
     FRAGMENT_FIELD_NUMBER: _builtins.int
     CHUNK_PARTS_FIELD_NUMBER: _builtins.int
+    CHUNK_TABLE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.int
     """of the request that this answers, else 0"""
     @_builtins.property
@@ -1400,6 +1409,8 @@ class ServerMessage(_message.Message):
     def fragment(self) -> Global___Fragment: ...
     @_builtins.property
     def chunk_parts(self) -> Global___ChunkParts: ...
+    @_builtins.property
+    def chunk_table(self) -> Global___ChunkTable: ...
     def __init__(
         self,
         *,
@@ -1420,12 +1431,13 @@ class ServerMessage(_message.Message):
         pong: Global___Pong | None = ...,
         fragment: Global___Fragment | None = ...,
         chunk_parts: Global___ChunkParts | None = ...,
+        chunk_table: Global___ChunkTable | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "chunk_part", b"chunk_part", "chunk_parts", b"chunk_parts", "chunks_removed", b"chunks_removed", "done", b"done", "error", b"error", "fragment", b"fragment", "live_projection", b"live_projection", "pong", b"pong", "progress", b"progress", "recording", b"recording", "revision", b"revision", "space", b"space", "synced", b"synced", "take", b"take", "take_frame", b"take_frame", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "chunk_part", b"chunk_part", "chunk_parts", b"chunk_parts", "chunk_table", b"chunk_table", "chunks_removed", b"chunks_removed", "done", b"done", "error", b"error", "fragment", b"fragment", "live_projection", b"live_projection", "pong", b"pong", "progress", b"progress", "recording", b"recording", "revision", b"revision", "space", b"space", "synced", b"synced", "take", b"take", "take_frame", b"take_frame", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "chunk_part", b"chunk_part", "chunk_parts", b"chunk_parts", "chunks_removed", b"chunks_removed", "done", b"done", "error", b"error", "fragment", b"fragment", "live_projection", b"live_projection", "pong", b"pong", "progress", b"progress", "recording", b"recording", "request_id", b"request_id", "revision", b"revision", "space", b"space", "synced", b"synced", "take", b"take", "take_frame", b"take_frame", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "chunk_part", b"chunk_part", "chunk_parts", b"chunk_parts", "chunk_table", b"chunk_table", "chunks_removed", b"chunks_removed", "done", b"done", "error", b"error", "fragment", b"fragment", "live_projection", b"live_projection", "pong", b"pong", "progress", b"progress", "recording", b"recording", "request_id", b"request_id", "revision", b"revision", "space", b"space", "synced", b"synced", "take", b"take", "take_frame", b"take_frame", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "done", "error", "revision", "space", "chunk_part", "chunks_removed", "synced", "progress", "take", "take_frame", "live_projection", "recording", "pong", "fragment", "chunk_parts"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["welcome", "done", "error", "revision", "space", "chunk_part", "chunks_removed", "synced", "progress", "take", "take_frame", "live_projection", "recording", "pong", "fragment", "chunk_parts", "chunk_table"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -1810,6 +1822,34 @@ class ChunkParts(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChunkParts: _TypeAlias = ChunkParts  # noqa: Y015
+
+@_typing.final
+class ChunkTable(_message.Message):
+    """Parts as above in two arrays, uncompressed, for clients that read many at once and check them without an object each. They come
+    as if each came in a message of its own, in the order of the rows. Only to clients that said chunk_tables.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    rows: _builtins.bytes
+    """64 bytes a part, little endian: level, x, y, z int32; total_points, first, count, 0 uint32; packed_hash"""
+    data: _builtins.bytes
+    """8 · count bytes for each row, one after the other"""
+    def __init__(
+        self,
+        *,
+        rows: _builtins.bytes = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChunkTable: _TypeAlias = ChunkTable  # noqa: Y015
 
 @_typing.final
 class ChunksRemoved(_message.Message):
