@@ -13,10 +13,13 @@ def _spread(value: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     return (value | (value << np.uint32(2))) & np.uint32(0x09249)
 
 
+_X = _spread(np.arange(1 << BITS, dtype=np.uint32))
+_Y, _Z = _X << np.uint32(1), _X << np.uint32(2)
+
+
 def encode(voxels: npt.NDArray[np.integer]) -> npt.NDArray[np.uint32]:
     """uint32 (N,) codes below 2^18 of voxels (N, 3), each coordinate in 0…63."""
-    v = voxels.astype(np.uint32)
-    return np.asarray(_spread(v[:, 0]) | (_spread(v[:, 1]) << np.uint32(1)) | (_spread(v[:, 2]) << np.uint32(2)))
+    return np.asarray(_X[voxels[:, 0]] | _Y[voxels[:, 1]] | _Z[voxels[:, 2]])
 
 
 def coarseness(sorted_codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
@@ -47,7 +50,8 @@ def stratified_order(sorted_codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int
     compressors live on. Level of detail is a prefix: `cell_counts` says how long.
     """
     rank = np.arange(len(sorted_codes))
-    return np.lexsort((rank, _SWEEP[rank & 7], -coarseness(sorted_codes)))
+    sweep = (BITS - coarseness(sorted_codes)) * 8 + _SWEEP[rank & 7]  # all in one number a point: one sort in place of three
+    return np.argsort(sweep * len(rank) + rank)
 
 
 _SWEEP = np.array([0, 4, 2, 6, 1, 5, 3, 7])  # bit-reversed: each sweep falls into the middle of the gaps that are left

@@ -62,13 +62,17 @@ def decode_footprint(exponent: npt.NDArray[np.uint8]) -> FloatArray:
 
 def encode_normals(normals: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     """uint8 (N, 2) octahedral codes of vectors (N, 3) of any length (Cigolle et al. 2014); zero becomes +z."""
-    n = np.asarray(normals, np.float32)
-    length = np.abs(n).sum(axis=1, keepdims=True)
-    n = np.where(length > 1e-12, n / np.maximum(length, 1e-12), np.array([0, 0, 1], np.float32))
-    xy = n[:, :2]
-    folded = (1 - np.abs(xy[:, ::-1])) * np.where(xy >= 0, 1, -1)
-    xy = np.where(n[:, 2:] < 0, folded, xy)
-    return np.asarray(np.clip(np.rint((xy * 0.5 + 0.5) * 255), 0, 255), np.uint8)
+    x, y, z = np.ascontiguousarray(np.asarray(normals, np.float32).T)  # by columns: three numbers a row are slow to add up
+    length = np.abs(x) + np.abs(y) + np.abs(z)
+    is_zero, below = length <= 1e-12, z < 0
+    length[is_zero] = 1
+    x, y = x / length, y / length
+    folded_x, folded_y = np.where(x >= 0, 1 - np.abs(y), np.abs(y) - 1), np.where(y >= 0, 1 - np.abs(x), np.abs(x) - 1)
+    codes = np.empty((len(x), 2), np.uint8)
+    for column, plain, folded in ((0, x, folded_x), (1, y, folded_y)):
+        value = np.where(is_zero, 0, np.where(below, folded, plain)).astype(np.float64)
+        codes[:, column] = np.clip(np.rint((value * 0.5 + 0.5) * 255), 0, 255)
+    return codes
 
 
 def decode_normals(codes: npt.NDArray[np.uint8]) -> FloatArray:

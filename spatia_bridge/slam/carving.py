@@ -10,7 +10,7 @@ and a share of the depth, in a window as large as its splat and a pixel more, so
     Cost.         O(pixels of the clip + points of the chunks that its rays pass), never O(memory).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -27,6 +27,7 @@ from spatia_bridge.slam.dynamics import known_depth
 
 RAY_STRIDE_PX = 8
 MAX_WINDOW = 3  # pixels to each side; a splat that looks larger has neighbours that speak for themselves
+_AROUND = np.ones((3, 3), np.uint8)
 _jit = numba.njit(cache=True, nogil=True)
 Floats = npt.NDArray[np.float64]
 
@@ -101,15 +102,22 @@ class _View:
         if frame.confidence is not None:
             depth = np.where(frame.confidence >= config.min_confidence, depth, np.float32(0))
         self.depth = depth
-        windows = [np.ones((2 * r + 1,) * 2, np.uint8) for r in range(1, MAX_WINDOW + 1)]
-        self.near = np.stack([cv2.erode(depth, window) for window in windows])  # (W, H, W); 0 where any is unknown
         surface = np.where(static, depth, np.float32(0))
-        self.low = np.stack([cv2.erode(np.where(surface > 0, surface, np.float32(np.inf)), window) for window in windows])
-        self.high = np.stack([cv2.dilate(surface, window) for window in windows])
+        self.near = _widened(cv2.erode, depth)  # (W, H, W); 0 where any is unknown
+        self.low = _widened(cv2.erode, np.where(surface > 0, surface, np.float32(np.inf)))
+        self.high = _widened(cv2.dilate, surface)
         k = frame.camera.intrinsics
         self.lens = np.array([k.fx, k.fy, k.cx, k.cy])
         self.camera_from_world = np.ascontiguousarray(frame.camera.camera_from_world)
         self.world_from_camera = frame.camera.world_from_camera
+
+
+def _widened(grow: Callable[..., object], image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The image (H, W) eroded or dilated over windows of 3, 5, … pixels a side: (MAX_WINDOW, H, W), each from the one before."""
+    wider = np.empty((MAX_WINDOW, *image.shape), np.float32)
+    for n in range(MAX_WINDOW):
+        grow(wider[n - 1] if n else image, _AROUND, dst=wider[n])
+    return wider
 
 
 def _gone(points: Floats, sizes: Floats, views: Sequence[_View], needed: int, config: CarvingConfig) -> npt.NDArray[np.bool_]:
@@ -161,22 +169,32 @@ def _passed(base: Snapshot, views: Sequence[_View], config: CarvingConfig) -> li
             x = (columns * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[2]) / view.lens[0]
             y = (rows * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[3]) / view.lens[1]
             rays = np.stack([x, y, np.ones(len(x))], axis=1) @ view.world_from_camera[:3, :3].T
-            cubes = _march(view.world_from_camera[:3, 3] / side, rays / side, ends.astype(np.float64))
-            found |= {index for cube in cubes.tolist() if (index := ChunkIndex(level, *cube)) in base.chunks}
+            for x, y, z in _march(view.world_from_camera[:3, 3] / side, rays / side, ends.astype(np.float64)).tolist():
+                if (level, x, y, z) in base.chunks:  # an index equals its plain tuple, which is made much faster
+                    found.add(ChunkIndex(level, x, y, z))
     return sorted(found)
 
 
 def _march(origin: Floats, rays: Floats, ends: Floats) -> npt.NDArray[np.int64]:
     """Distinct cubes (K, 3) of unit side that rays (R, 3) from the origin (3,) pass, to depths ends (R,)."""
-    steps = np.ceil(2 * ends * np.linalg.norm(rays, axis=1)).astype(np.int64) + 1
-    ray = np.repeat(np.arange(len(rays)), steps)
-    at = np.arange(len(ray)) - np.repeat(np.cumsum(steps) - steps, steps)
-    depth = ends[ray] * (at / np.maximum(steps[ray] - 1, 1))
-    cubes = np.floor(origin + rays[ray] * depth[:, None]).astype(np.int64)
-    if not len(cubes):
+    if not len(rays):
         return np.empty((0, 3), np.int64)
-    low = cubes.min(axis=0)
-    spans = cubes.max(axis=0) - low + 1
-    keys = np.unique(((cubes[:, 0] - low[0]) * spans[1] + cubes[:, 1] - low[1]) * spans[2] + cubes[:, 2] - low[2])
-    local = np.stack([keys // (spans[1] * spans[2]), keys // spans[2] % spans[1], keys % spans[2]], axis=1)
-    return np.asarray(local + low)
+    tips = np.vstack([origin, origin + rays * ends[:, None]])
+    low = np.floor(tips.min(axis=0)).astype(np.int64)
+    passed = np.zeros(np.floor(tips.max(axis=0)).astype(np.int64) - low + 1, np.bool_)
+    _pass(origin, rays, ends, low, passed)
+    return np.asarray(np.argwhere(passed) + low)
+
+
+@_jit
+def _pass(origin, rays, ends, low, passed):  # type: ignore[no-untyped-def]
+    """Mark the cubes of a grid that begins at `low` where a step of half a cube at most along any ray comes by."""
+    for r in range(len(rays)):
+        x, y, z = rays[r]
+        steps = int(np.ceil(2 * ends[r] * np.sqrt(x * x + y * y + z * z))) + 1
+        for at in range(steps):
+            depth = ends[r] * (at / max(steps - 1, 1))
+            i = int(np.floor(origin[0] + x * depth)) - low[0]
+            j = int(np.floor(origin[1] + y * depth)) - low[1]
+            k = int(np.floor(origin[2] + z * depth)) - low[2]
+            passed[i, j, k] = True

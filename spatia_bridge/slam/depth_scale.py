@@ -15,12 +15,13 @@ the shift, which is then zero.
 from dataclasses import dataclass
 
 import cv2
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import MAX_DEPTH_M, MIN_DEPTH_M, DepthImage, Mask
-from spatia_bridge.slam.robust import TUKEY, biweight, sigma
+from spatia_bridge.perception.robust import TUKEY, biweight, sigma
 
 EDGE = 0.1  # of the inverse depth: neighbours that differ by more, after a median filter against noise, are an edge
 MEDIAN_PX = 5
@@ -29,6 +30,7 @@ MAX_PIXELS = 20_000
 PAIRS = 256
 MIN_SPREAD = 1.25  # ratio of the 90th to the 10th percentile of depth, below which the shift is zero
 STEPS = 15
+SETTLED = 1e-6  # relative: what a step of the fit may still change when it ends
 MIN_SIGMA = 1e-3
 
 
@@ -73,11 +75,22 @@ class DepthScale:
 
     def apply(self, estimated_m: DepthImage) -> DepthImage:
         """The depth (H, W) at the memory's scale; infinity and unknown (0) stay, what would lie behind infinity is unknown."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            inverse = self.scale / estimated_m.astype(np.float64) + self.shift_per_m
-            aligned = np.where(inverse > 1 / MAX_DEPTH_M, 1 / inverse, 0.0)
-        aligned = np.where(np.isposinf(estimated_m), np.inf, np.where(estimated_m > 0, aligned, 0.0))
-        return np.asarray(aligned, np.float32)
+        return np.asarray(_applied(estimated_m, self.scale, self.shift_per_m, 1 / MAX_DEPTH_M))
+
+
+@numba.njit(cache=True, nogil=True)
+def _applied(depth, scale, shift, least):  # type: ignore[no-untyped-def]
+    aligned = np.zeros(depth.shape, np.float32)
+    for j in range(depth.shape[0]):
+        for i in range(depth.shape[1]):
+            z = np.float64(depth[j, i])
+            if z == np.inf:
+                aligned[j, i] = z
+            elif z > 0:
+                inverse = scale / z + shift
+                if inverse > least:
+                    aligned[j, i] = 1 / inverse
+    return aligned
 
 
 def fit_depth_scale(
@@ -121,17 +134,21 @@ def _fit(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], tolerance: floa
     scale, shift = _best_pair(x, y, tolerance) if with_shift else (float(np.median(y / x)), 0.0)
     a, b = x / y, 1 / y
     for _ in range(STEPS):
-        error = scale * a + shift * b - 1
+        before, error = (scale, shift), scale * a + shift * b - 1
         w = biweight(error, TUKEY * sigma(np.abs(error), MIN_SIGMA))
-        if not with_shift:
-            scale = float((w * a).sum() / max((w * a * a).sum(), 1e-12))
-            continue
-        aa, ab, bb = (w * a * a).sum(), (w * a * b).sum(), (w * b * b).sum()
-        determinant = aa * bb - ab * ab
-        if determinant <= 1e-12 * aa * bb:
+        wa = w * a
+        aa, ax = float((wa * a).sum()), float(wa.sum())  # no `@`: of long vectors BLAS makes it on all cores, and waits for them
+        if with_shift:
+            wb = w * b
+            ab, bb, bx = float((wa * b).sum()), float((wb * b).sum()), float(wb.sum())
+            determinant = aa * bb - ab * ab
+            if determinant <= 1e-12 * aa * bb:
+                break
+            scale, shift = (bb * ax - ab * bx) / determinant, (aa * bx - ab * ax) / determinant
+        else:
+            scale = ax / max(aa, 1e-12)
+        if abs(scale - before[0]) <= SETTLED * abs(scale) and abs(shift - before[1]) <= SETTLED * high:
             break
-        scale = float((bb * (w * a).sum() - ab * (w * b).sum()) / determinant)
-        shift = float((aa * (w * b).sum() - ab * (w * a).sum()) / determinant)
     return scale, shift
 
 
@@ -144,10 +161,19 @@ def _best_pair(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], tolerance
     scales = np.append((y[i] - y[j]) / (x[i] - x[j]), np.median(y / x))
     shifts = np.append(y[i] - scales[:-1] * x[i], 0.0)
     some = slice(None, None, len(x) // 2000 + 1)
-    agree = np.abs((scales[:, None] * x[some] + shifts[:, None]) / y[some] - 1) <= tolerance
-    agree[scales <= 0] = False
-    best = len(scales) - 1 - int(np.argmax(agree.mean(axis=1)[::-1]))  # of equals the one without a shift
+    agree = np.where(scales > 0, _agreeing(scales, shifts, x[some], y[some], tolerance), 0)
+    best = len(scales) - 1 - int(np.argmax(agree[::-1]))  # of equals the one without a shift
     return float(scales[best]), float(shifts[best])
+
+
+@numba.njit(cache=True, nogil=True)
+def _agreeing(scales, shifts, x, y, tolerance):  # type: ignore[no-untyped-def]
+    """How many of the pixels agree with each line."""
+    agree = np.zeros(len(scales), np.int64)
+    for line in range(len(scales)):
+        for n in range(len(x)):
+            agree[line] += abs((scales[line] * x[n] + shifts[line]) / y[n] - 1) <= tolerance
+    return agree
 
 
 def _beside_edges(depth_m: DepthImage) -> Mask:
@@ -156,11 +182,10 @@ def _beside_edges(depth_m: DepthImage) -> Mask:
         valid = (depth_m >= MIN_DEPTH_M) & (depth_m <= MAX_DEPTH_M)
         inverse = cv2.medianBlur(np.where(valid, 1 / depth_m, 0).astype(np.float32), MEDIAN_PX)
     edge = ~valid
-    for axis in (0, 1):
-        pair = np.maximum(np.delete(inverse, 0, axis), np.delete(inverse, -1, axis))
-        jump = np.abs(np.diff(inverse, axis=axis)) > EDGE * pair
-        before, after = [(0, 0), (0, 0)], [(0, 0), (0, 0)]
-        before[axis], after[axis] = (1, 0), (0, 1)
-        edge = edge | np.pad(jump, before) | np.pad(jump, after)
+    for first, second in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        a, b = inverse[first], inverse[second]
+        jump = np.abs(b - a) > EDGE * np.maximum(a, b)
+        edge[first] |= jump
+        edge[second] |= jump
     kernel = np.ones((2 * EDGE_PX + 1, 2 * EDGE_PX + 1), np.uint8)
     return np.asarray(cv2.dilate(edge.astype(np.uint8), kernel) > 0)

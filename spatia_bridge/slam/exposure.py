@@ -8,11 +8,12 @@ say. What the fit does not explain (repainted walls) stays as it is seen.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.frames import Mask, Projection, RgbdFrame
-from spatia_bridge.slam.robust import TUKEY, biweight, sigma
+from spatia_bridge.perception.exposure import fit_line
 
 SAMPLES = 2000  # pixels that a fit looks at
 Floats = npt.NDArray[np.float64]
@@ -39,10 +40,13 @@ class ExposureConfig:
     min_better: float = 0.7
 
 
-def corrected(
+Table = npt.NDArray[np.uint8]  # (256, 3), what becomes of each level of each channel
+
+
+def find_exposure(
     frames: Sequence[RgbdFrame], shown: Sequence[Projection | None], config: ExposureConfig | None = None
-) -> tuple[list[RgbdFrame], float]:
-    """The frames in memory's exposure, and the mean drift that was found (of 255).
+) -> tuple[list[Table | None], float]:
+    """What brings each frame to memory's exposure (None = nothing is to be done), and the mean drift that was found (of 255).
 
     Args:
         shown: memory's projection for each frame's camera, or None.
@@ -51,20 +55,21 @@ def corrected(
     fits = [None if view is None else _fit(frame, view, config) for frame, view in zip(frames, shown, strict=True)]
     known = [fit for fit in fits if fit is not None]
     if not known:
-        return list(frames), 0.0
+        return [None] * len(frames), 0.0
     clip = np.median(known, axis=0)
-    out, drifts = [], []
-    for frame, fit in zip(frames, fits, strict=True):
+    tables: list[Table | None] = []
+    drifts = []
+    for fit in fits:
         gain, bias = clip if fit is None else fit
         levels = np.clip(np.arange(256)[:, None] * gain + bias, 0, 255)  # (256, 3)
-        drift = float(np.abs(levels - np.arange(256)[:, None])[64:192].mean())
-        drifts.append(drift)
-        if drift <= config.deadband:
-            out.append(frame)
-            continue
-        table = np.rint(levels).astype(np.uint8)
-        out.append(replace(frame, colour=np.stack([table[frame.colour[..., c], c] for c in range(3)], axis=-1)))
-    return out, float(np.mean(drifts))
+        drifts.append(float(np.abs(levels - np.arange(256)[:, None])[64:192].mean()))
+        tables.append(np.rint(levels).astype(np.uint8) if drifts[-1] > config.deadband else None)
+    return tables, float(np.mean(drifts))
+
+
+def exposed(frame: RgbdFrame, table: Table | None) -> RgbdFrame:
+    """The frame with its colours looked up in a table; the frame itself without one."""
+    return frame if table is None else replace(frame, colour=np.asarray(cv2.LUT(frame.colour, table[:, None]), np.uint8))
 
 
 def _shared(frame: RgbdFrame, view: Projection, tolerance: float) -> Mask:
@@ -82,30 +87,8 @@ def _fit(frame: RgbdFrame, view: Projection, config: ExposureConfig) -> Floats |
         return None
     stride = max(int(shared.sum()) // SAMPLES, 1)
     seen, known = frame.colour[shared][::stride].astype(float), view.colour[shared][::stride].astype(float)
-    fit = np.array([_line(seen[:, c], known[:, c], config) for c in range(3)]).T
+    bounds = {"max_gain": config.max_gain, "max_bias": config.max_bias}
+    fit = np.array([fit_line(seen[:, c], known[:, c], **bounds, min_pixels=config.min_pixels // 4) for c in range(3)]).T
     before, after = np.abs(known - seen), np.abs(known - (seen * fit[0] + fit[1]))
     none = np.array([np.ones(3), np.zeros(3)])
     return fit if np.median(after) <= config.min_better * np.median(before) else none
-
-
-def _line(seen: Floats, known: Floats, config: ExposureConfig) -> tuple[float, float]:
-    """Robust gain and bias of one channel: from the median ratio, five steps of reweighted least squares, within bounds."""
-    usable = (seen > 8) & (seen < 247) & (known > 8) & (known < 247)  # clipped values say nothing
-    if usable.sum() < config.min_pixels // 4:
-        return 1.0, 0.0
-    x, y = seen[usable], known[usable]
-    gain, bias = float(np.median(y / x)), 0.0
-    for _ in range(5):
-        residual = y - gain * x - bias
-        weight = biweight(residual, TUKEY * sigma(np.abs(residual), 1.0))
-        total = weight.sum()
-        if total < 1:
-            break
-        mx, my = (weight @ x) / total, (weight @ y) / total
-        spread = weight @ (x - mx) ** 2
-        ridge = 100.0 * total  # a plain wall says nothing about gain and bias apart: then the last gain stays
-        gain = float((weight @ ((x - mx) * (y - my)) + ridge * gain) / (spread + ridge))
-        bias = float(np.clip(my - gain * mx, -config.max_bias, config.max_bias))
-    if not 1 / config.max_gain <= gain <= config.max_gain:
-        return 1.0, 0.0
-    return gain, bias

@@ -62,52 +62,65 @@ class Observations:
 
 
 @_jit
-def _normals(depth, fx, fy, cx, cy):  # type: ignore[no-untyped-def]
-    """Unit normals (H, W, 3) in the camera's frame, facing it, from differences towards the neighbours nearest in depth."""
+def _normal(depth, i, j, fx, fy, cx, cy):  # type: ignore[no-untyped-def]
+    """Unit normal (float32 each) in the camera's frame, facing it, from differences towards the neighbours nearest in depth."""
     height, width = depth.shape
-    normals = np.zeros((height, width, 3), np.float32)
+    z = depth[j, i]
+    x, y = (i + 0.5 - cx) / fx, (j + 0.5 - cy) / fy
+    nx, ny, nz = -x, -y, np.float64(-1.0)
+    if z > 0 and np.isfinite(z):
+        di, dj, best_i, best_j = 0, 0, np.inf, np.inf
+        for s in (-1, 1):
+            if 0 <= i + s < width and depth[j, i + s] > 0 and abs(depth[j, i + s] - z) < best_i:
+                di, best_i = s, abs(depth[j, i + s] - z)
+            if 0 <= j + s < height and depth[j + s, i] > 0 and abs(depth[j + s, i] - z) < best_j:
+                dj, best_j = s, abs(depth[j + s, i] - z)
+        if best_i < np.inf and best_j < np.inf:
+            zi, zj = depth[j, i + di], depth[j + dj, i]
+            ax, ay, az = di * (x + di / fx) * zi - di * x * z, di * y * (zi - z), di * (zi - z)
+            bx, by, bz = dj * x * (zj - z), dj * (y + dj / fy) * zj - dj * y * z, dj * (zj - z)
+            nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+            if nx * x + ny * y + nz > 0:
+                nx, ny, nz = -nx, -ny, -nz
+    length = np.sqrt(nx * nx + ny * ny + nz * nz)
+    return np.float32(nx / length), np.float32(ny / length), np.float32(nz / length)
+
+
+@_jit
+def _normals(depth, fx, fy, cx, cy):  # type: ignore[no-untyped-def]
+    """Of every pixel, (H, W, 3)."""
+    height, width = depth.shape
+    normals = np.empty((height, width, 3), np.float32)
     for j in range(height):
         for i in range(width):
-            z = depth[j, i]
-            x, y = (i + 0.5 - cx) / fx, (j + 0.5 - cy) / fy
-            nx, ny, nz = -x, -y, np.float64(-1.0)
-            if z > 0 and np.isfinite(z):
-                di, dj, best_i, best_j = 0, 0, np.inf, np.inf
-                for s in (-1, 1):
-                    if 0 <= i + s < width and depth[j, i + s] > 0 and abs(depth[j, i + s] - z) < best_i:
-                        di, best_i = s, abs(depth[j, i + s] - z)
-                    if 0 <= j + s < height and depth[j + s, i] > 0 and abs(depth[j + s, i] - z) < best_j:
-                        dj, best_j = s, abs(depth[j + s, i] - z)
-                if best_i < np.inf and best_j < np.inf:
-                    zi, zj = depth[j, i + di], depth[j + dj, i]
-                    ax, ay, az = di * (x + di / fx) * zi - di * x * z, di * y * (zi - z), di * (zi - z)
-                    bx, by, bz = dj * x * (zj - z), dj * (y + dj / fy) * zj - dj * y * z, dj * (zj - z)
-                    nx, ny, nz = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
-                    if nx * x + ny * y + nz > 0:
-                        nx, ny, nz = -nx, -ny, -nz
-            length = np.sqrt(nx * nx + ny * ny + nz * nz)
-            normals[j, i, 0], normals[j, i, 1], normals[j, i, 2] = nx / length, ny / length, nz / length
+            normals[j, i, 0], normals[j, i, 1], normals[j, i, 2] = _normal(depth, i, j, fx, fy, cx, cy)
     return normals
 
 
 @_jit
-def _scatter(depth, mask, normals, pose, k, voxel_size, backdrop_range, max_level, max_stretch):  # type: ignore[no-untyped-def]
-    """For every usable pixel: packed voxel key, place within the voxel, footprint and cosine, backdrop."""
+def _scatter(depth, mask, count, pose, k, voxel_size, backdrop_range, max_level, max_stretch):  # type: ignore[no-untyped-def]
+    """For each of the `count` pixels in the mask, row by row: its number, packed voxel key (-1 = none), normal, place within the
+    voxel, footprint and cosine, backdrop."""
     height, width = depth.shape
     fx, fy, cx, cy = k
-    keys = np.full(height * width, -1, np.int64)
-    places = np.zeros((height * width, 3), np.float32)
-    shapes = np.zeros((height * width, 2), np.float32)
-    backdrop = np.zeros(height * width, np.bool_)
+    pixels = np.empty(count, np.int64)
+    keys = np.full(count, -1, np.int64)
+    normals = np.empty((count, 3), np.float32)
+    places = np.zeros((count, 3), np.float32)
+    shapes = np.zeros((count, 2), np.float32)
+    backdrop = np.zeros(count, np.bool_)
     ox, oy, oz = pose[0, 3], pose[1, 3], pose[2, 3]
+    n = -1
     for j in range(height):
         for i in range(width):
             if not mask[j, i]:
                 continue
-            n, z = j * width + i, np.float64(depth[j, i])
+            n += 1
+            pixels[n], z = j * width + i, np.float64(depth[j, i])
+            normals[n, 0], normals[n, 1], normals[n, 2] = _normal(depth, i, j, fx, fy, cx, cy)
             x, y = (i + 0.5 - cx) / fx, (j + 0.5 - cy) / fy
             length = np.sqrt(x * x + y * y + 1.0)
-            cosine = min(max(-(normals[j, i, 0] * x + normals[j, i, 1] * y + normals[j, i, 2]) / length, 0.0), 1.0)
+            cosine = min(max(-(normals[n, 0] * x + normals[n, 1] * y + normals[n, 2]) / length, 0.0), 1.0)
             dx = pose[0, 0] * x + pose[0, 1] * y + pose[0, 2]
             dy = pose[1, 0] * x + pose[1, 1] * y + pose[1, 2]
             dz = pose[2, 0] * x + pose[2, 1] * y + pose[2, 2]
@@ -129,18 +142,18 @@ def _scatter(depth, mask, normals, pose, k, voxel_size, backdrop_range, max_leve
             stretch = 1.0 / cosine if cosine * max_stretch > 1.0 else max_stretch
             shapes[n, 0] = max(spacing * stretch / side, 1.0)
             shapes[n, 1] = cosine
-    return keys, places, shapes, backdrop
+    return pixels, keys, normals, places, shapes, backdrop
 
 
 @_jit
-def _reduce(order, keys, places, shapes, colour, normals, confidence, ids, count):  # type: ignore[no-untyped-def]
+def _reduce(order, pixels, keys, places, shapes, colour, normals, confidence, ids, count):  # type: ignore[no-untyped-def]
     """Means over runs of equal keys, weighted by confidence; the smallest footprint; the best-seen pixel's object id."""
     key = np.empty(count, np.int64)
     means = np.zeros((count, 9), np.float32)  # place 3, rgb 3, normal 3
     footprint = np.empty(count, np.float32)
     trust = np.zeros(count, np.float32)
     object_id = np.zeros(count, np.uint16)
-    pixel = np.zeros(count, np.int64)
+    best = np.zeros(count, np.int64)
     m, total, sums = -1, 0.0, np.zeros(9)
     for n in order:
         if m < 0 or keys[n] != key[m]:
@@ -154,15 +167,15 @@ def _reduce(order, keys, places, shapes, colour, normals, confidence, ids, count
         total += weight
         for a in range(3):
             sums[a] += weight * places[n, a]
-            sums[3 + a] += weight * colour[n, a]
+            sums[3 + a] += weight * colour[pixels[n], a]
             sums[6 + a] += weight * normals[n, a]
         footprint[m] = min(footprint[m], shapes[n, 0])
         if confidence[n] > trust[m]:
-            trust[m], object_id[m], pixel[m] = confidence[n], ids[n], n
+            trust[m], object_id[m], best[m] = confidence[n], ids[pixels[n]], n
     if m >= 0:
         for a in range(9):
             means[m, a] = sums[a] / total
-    return key, means, footprint, trust, object_id, pixel
+    return key, means, footprint, trust, object_id, best
 
 
 def normals_in_camera(depth: npt.NDArray[np.float32], lens: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
@@ -185,24 +198,23 @@ def observe(frame: RgbdFrame, voxel_size_m: float, mask: Mask | None = None) -> 
     """
     k, pose = frame.camera.intrinsics, frame.camera.world_from_camera
     allowed = usable_pixels(frame) if mask is None else usable_pixels(frame) & mask
-    depth = np.ascontiguousarray(frame.depth_m)
-    normals = _normals(depth, k.fx, k.fy, k.cx, k.cy)
-    intrinsics = np.array([k.fx, k.fy, k.cx, k.cy])
-    keys, places, shapes, backdrop = _scatter(
-        depth, allowed, normals, np.ascontiguousarray(pose), intrinsics, voxel_size_m, BACKDROP_RANGE_M, MAX_LEVEL, MAX_STRETCH
-    )
+    depth, intrinsics = np.ascontiguousarray(frame.depth_m), np.array([k.fx, k.fy, k.cx, k.cy])
+    pixels, keys, normals, places, shapes, backdrop = _scatter(
+        depth, allowed, np.count_nonzero(allowed), np.ascontiguousarray(pose), intrinsics,
+        voxel_size_m, BACKDROP_RANGE_M, MAX_LEVEL, MAX_STRETCH,
+    )  # fmt: skip
     confidence = np.float32(0.2) + np.float32(0.8) * shapes[:, 1]
     if frame.confidence is not None:
-        confidence *= np.clip(frame.confidence, 0, 1).ravel()
-    ids = np.zeros(len(keys), np.uint16) if frame.object_ids is None else np.ascontiguousarray(frame.object_ids).ravel()
+        confidence *= np.clip(frame.confidence.ravel()[pixels], 0, 1)
+    ids = np.zeros(depth.size, np.uint16) if frame.object_ids is None else np.ascontiguousarray(frame.object_ids).ravel()
     used = np.flatnonzero(keys >= 0)
     order = used[np.argsort(keys[used], kind="stable")]
     count = int((np.diff(keys[order]) != 0).sum()) + 1 if len(order) else 0
     colour = np.ascontiguousarray(frame.colour).reshape(-1, 3)
-    key, means, footprint, trust, object_id, pixel = _reduce(
-        order, keys, places, shapes, colour, normals.reshape(-1, 3), confidence, ids, count
+    key, means, footprint, trust, object_id, best = _reduce(
+        order, pixels, keys, places, shapes, colour, normals, confidence, ids, count
     )
-    return _unpack(frame.camera, voxel_size_m, key, means, footprint, trust, object_id, backdrop[pixel])
+    return _unpack(frame.camera, voxel_size_m, key, means, footprint, trust, object_id, backdrop[best])
 
 
 def _unpack(
@@ -216,14 +228,13 @@ def _unpack(
     backdrop: npt.NDArray[np.bool_],
 ) -> Observations:
     """Packed keys to absolute voxels; normals to the world."""
-    level = key >> (3 * _BITS)
-    relative = np.stack([(key >> (_BITS * a)) & ((1 << _BITS) - 1) for a in (2, 1, 0)], axis=1) - _HALF
-    base = np.floor(camera.position_world / (voxel_size_m * np.exp2(level))[:, None]).astype(np.int64)
+    cameras_voxel = np.floor(camera.position_world / (voxel_size_m * np.exp2(np.arange(MAX_LEVEL + 1)))[:, None])
+    level, voxel = _absolute(key, cameras_voxel.astype(np.int64))
     rotation = camera.world_from_camera[:3, :3].astype(np.float32)
     return Observations(
         level=level,
-        voxel=relative + base,
-        offset=np.clip(means[:, :3], 0, np.float32(1 - 1e-6)),
+        voxel=voxel,
+        offset=np.minimum(means[:, :3], np.float32(1 - 1e-6)),
         rgb=means[:, 3:6],
         normal=means[:, 6:9] @ rotation.T,
         footprint=footprint,
@@ -231,6 +242,17 @@ def _unpack(
         object_id=object_id,
         backdrop=backdrop,
     )
+
+
+@_jit
+def _absolute(key, cameras_voxel):  # type: ignore[no-untyped-def]
+    """Level (N,) and voxel (N, 3) of packed keys, with the camera's voxel on each level (L, 3)."""
+    level, voxel = np.empty(len(key), np.int64), np.empty((len(key), 3), np.int64)
+    for n in range(len(key)):
+        level[n] = key[n] >> (3 * _BITS)
+        for a in range(3):
+            voxel[n, a] = ((key[n] >> (_BITS * (2 - a))) & ((1 << _BITS) - 1)) - _HALF + cameras_voxel[level[n], a]
+    return level, voxel
 
 
 def median_footprint_m(frames: tuple[RgbdFrame, ...]) -> float:

@@ -18,7 +18,6 @@ A brightness that falls with distance, or a drifting exposure, is no motion: pic
 contrast have been taken out.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -30,7 +29,7 @@ import numpy.typing as npt
 from spatia_bridge.frames import ColourImage, DepthImage, Mask, Projection, RgbdFrame, static_pixels
 from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
-from spatia_bridge.slam.robust import TUKEY, sigma
+from spatia_bridge.perception.robust import TUKEY, sigma
 
 MIN_LEVEL_SIDE = 16  # pixels; the pyramid stops before
 EDGE = 0.02  # of the inverse depth: a second difference beyond it is an edge, not a surface (on a plane it is 0)
@@ -121,14 +120,15 @@ class Tracker:
         self._tracked: list[Tracked] = []
         self._offsets: list[tuple[float, float]] = []  # from the commanded pose: metres, radians
 
-    def register(self, frame: RgbdFrame, render: Callable[[Camera], Projection]) -> tuple[RgbdFrame, Projection]:
-        """The frame under its corrected pose, and what memory shows from the prior (its camera is the frame's if nothing was
-        corrected)."""
-        commanded = frame.camera
-        prior = self.prior(commanded)
+    def register(self, frame: RgbdFrame, projection: Projection) -> RgbdFrame:
+        """The frame under its corrected pose; under its prior, whose camera is the projection's, if nothing was corrected.
+
+        Args:
+            projection: what memory shows from `prior(frame.camera)`.
+        """
+        commanded, prior = frame.camera, projection.camera
         if prior is not commanded:
             frame = replace(frame, camera=prior)
-        projection = render(prior)
         tracked = track(frame, projection, self._config)
         if tracked.camera is not prior:
             self._world_correction = tracked.world_correction @ self._world_correction
@@ -137,7 +137,7 @@ class Tracker:
         self._tracked.append(tracked)
         offset = commanded.camera_from_world @ tracked.camera.world_from_camera
         self._offsets.append((float(np.linalg.norm(offset[:3, 3])), se3.angle(offset)))
-        return frame, projection
+        return frame
 
     def prior(self, commanded: Camera) -> Camera:
         """Where the next frame is expected, by the corrections so far; the camera itself if there were none."""

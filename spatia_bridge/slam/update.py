@@ -6,6 +6,8 @@ examined       frames that contradict memory are left out, or the clip is refuse
 disentangled   what moved or is declared dynamic is masked (dynamics)
 carved         what the clip sees through is gone (carving)
 fused          statics, frame by frame, so that a later frame only adds what the earlier ones left open (fusion)
+
+Of large frames the first four look at a reduced copy (working); all carve and fuse at full size.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +26,12 @@ from spatia_bridge.perception.depth import DepthEstimator
 from spatia_bridge.slam.carving import CarvingConfig, carve
 from spatia_bridge.slam.depth_scale import DepthScale, fit_depth_scale
 from spatia_bridge.slam.dynamics import DynamicsConfig, find_dynamics
-from spatia_bridge.slam.exposure import ExposureConfig, corrected
+from spatia_bridge.slam.exposure import ExposureConfig, exposed, find_exposure
 from spatia_bridge.slam.fusion import FusionCounts, fuse
 from spatia_bridge.slam.health import HealthConfig, examine, judge, summary
 from spatia_bridge.slam.observe import median_footprint_m, observe, usable_pixels
 from spatia_bridge.slam.tracking import Tracker, TrackingConfig
+from spatia_bridge.slam.working import at_full_size, at_working_size
 
 MIN_VOXEL_SIZE_M = 1e-3
 CheckPoint = Callable[[int, int], None]  # (done, total); raises to cancel
@@ -62,13 +65,15 @@ class UpdateConfig:
 
 @dataclass(frozen=True, eq=False)
 class _Clip:
-    """What the stages hand on: frames with their numbers, and what memory showed to each before the clip."""
+    """What the stages hand on: frames with their numbers, the same at working size, and what memory showed to each of those
+    before the clip."""
 
     name: str
     number: int
     generated: bool
     numbers: tuple[int, ...]
     frames: tuple[RgbdFrame, ...]
+    small: tuple[RgbdFrame, ...]
     shown: tuple[Projection, ...] = ()
     estimated: frozenset[int] = frozenset()  # numbers of the frames whose depth is an estimator's, at a scale of its own
 
@@ -78,8 +83,15 @@ class _Clip:
             self,
             numbers=tuple(self.numbers[n] for n in chosen),
             frames=tuple(self.frames[n] for n in chosen),
+            small=tuple(self.small[n] for n in chosen),
             shown=tuple(self.shown[n] for n in chosen) if self.shown else (),
         )
+
+    def each(self, change: Callable[[int, RgbdFrame], RgbdFrame]) -> "_Clip":
+        """The clip with each frame, at both of its sizes, as `change(position, frame)` makes it."""
+        frames = tuple(change(n, frame) for n, frame in enumerate(self.frames))
+        small = [frames[n] if frame is self.frames[n] else change(n, frame) for n, frame in enumerate(self.small)]
+        return replace(self, frames=frames, small=tuple(small))
 
 
 def _no_check(_done: int, _total: int) -> None:
@@ -114,7 +126,7 @@ class Slam:
             raise InvalidInputError("a seed has no views", "send one view or more")
         if not any(usable_pixels(frame).any() for frame in frames):
             raise InvalidInputError("the seed has no pixel with depth", "send planar depth in metres, 0 only where unknown")
-        seed = _Clip("the seed", clip, False, tuple(range(len(frames))), tuple(frames))
+        seed = _Clip("the seed", clip, False, tuple(range(len(frames))), tuple(frames), _small(frames))
         return self._absorb(base, seed, check, tracked=tracked)
 
     def update(self, base: Snapshot, take: Take, check: CheckPoint = _no_check) -> Update:
@@ -127,18 +139,22 @@ class Slam:
         """
         known = {number: frame for number in range(len(take.frames)) if (frame := _as_rgbd(take, number)) is not None}
         estimated = frozenset(range(len(take.frames))) - known.keys() if self._estimator and base.chunks else frozenset()
-        known |= {number: self._estimate(take, number) for number in estimated}
+        known |= self._estimated(take, sorted(estimated), partial(check, 0, len(take.frames)))
         numbers = tuple(sorted(known))
         frames = tuple(known[number] for number in numbers)
-        clip = _Clip(f"take {take.number}", take.number, True, numbers, frames, estimated=estimated)
+        clip = _Clip(f"take {take.number}", take.number, True, numbers, frames, _small(frames), estimated=estimated)
         return self._absorb(base, clip, check, tracked=True)
 
-    def _estimate(self, take: Take, number: int) -> RgbdFrame:
-        """A frame with the depth that an estimator gives it, which nobody believes before it is at memory's scale."""
-        assert self._estimator is not None
-        camera, frame = take.cameras[number], take.frames[number]
-        estimate = self._estimator.estimate(frame.colour, camera.intrinsics)
-        return replace(estimate.as_frame(frame.colour, camera.intrinsics, camera.world_from_camera), dynamic=frame.dynamic)
+    def _estimated(self, take: Take, numbers: Sequence[int], check: Callable[[], None]) -> dict[int, RgbdFrame]:
+        """Frames with the depth that an estimator gives them, which nobody believes before it is at memory's scale."""
+        if not numbers or self._estimator is None:
+            return {}
+        frames, cameras = [take.frames[number] for number in numbers], [take.cameras[number] for number in numbers]
+        maps = self._estimator.estimate_clip([frame.colour for frame in frames], cameras, check)
+        return {
+            number: RgbdFrame(camera, frame.colour, found.depth_m, dynamic=frame.dynamic, confidence=found.confidence)
+            for number, frame, camera, found in zip(numbers, frames, cameras, maps, strict=True)
+        }
 
     def _absorb(self, base: Snapshot, clip: _Clip, check: CheckPoint, *, tracked: bool) -> Update:
         base, voxel_size_m = self._on_a_grid(base, clip.frames)
@@ -163,38 +179,47 @@ class Slam:
         """Each frame's pose corrected, against memory and what the clip's earlier frames add to it for the time being: only where
         it is open, so that an error does not creep, and only by frames whose pose is sure."""
         tracker, working = Tracker(self._config.tracking), base
-        frames: list[RgbdFrame] = []
-        scales: list[DepthScale] = []
-        for n, frame in enumerate(clip.frames):
+        small: list[RgbdFrame] = []
+        scales: dict[int, DepthScale] = {}
+        for n, frame in enumerate(clip.small):
             steps.next()
+            shown = self._renderer.render(working, tracker.prior(frame.camera))
             if clip.numbers[n] in clip.estimated:
-                frame, scale = _at_scale(frame, self._renderer.render(working, tracker.prior(frame.camera)))
-                scales.append(scale)
-            frame, shown = tracker.register(frame, partial(self._renderer.render, working))
-            frames.append(frame)
+                scales[n] = fit_depth_scale(frame.depth_m, shown.depth_m, shown.coverage)
+                frame = _at_scale(frame, scales[n])
+            frame = tracker.register(frame, shown)
+            small.append(frame)
             if n % self._config.keyframe_stride == 0 and tracker.anchored:
                 if shown.camera is not frame.camera:
                     shown = self._renderer.render(working, frame.camera)
                 seen = observe(frame, working.voxel_size_m, ~shown.coverage)
                 working = working.with_changes(fuse(working, seen, clip.number, generated=True, counts=FusionCounts()))
-        return replace(clip, frames=tuple(frames)), {**tracker.health(), **_scale_health(scales)}
+
+        def registered(n: int, frame: RgbdFrame) -> RgbdFrame:
+            pose = small[n].camera.world_from_camera
+            frame = _at_scale(frame, scales[n]) if n in scales else frame
+            return replace(frame, camera=Camera(frame.camera.intrinsics, pose))
+
+        frames = tuple(small[n] if full is clip.small[n] else registered(n, full) for n, full in enumerate(clip.frames))
+        health = {**tracker.health(), **_scale_health(list(scales.values()))}
+        return replace(clip, frames=frames, small=tuple(small)), health
 
     def _looked_up(self, base: Snapshot, clip: _Clip, steps: "_Steps") -> _Clip:
-        """What memory shows to each frame."""
+        """What memory shows to each frame, at working size."""
         shown = []
-        for frame in clip.frames:
+        for frame in clip.small:
             steps.next()
             shown.append(self._renderer.render(base, frame.camera))
         return replace(clip, shown=tuple(shown))
 
     def _exposed(self, clip: _Clip) -> tuple[_Clip, dict[str, float]]:
-        frames, drift = corrected(clip.frames, clip.shown, self._config.exposure)
-        return replace(clip, frames=tuple(frames)), {"colour_drift": drift}
+        tables, drift = find_exposure(clip.small, clip.shown, self._config.exposure)
+        return clip.each(lambda n, frame: exposed(frame, tables[n])), {"colour_drift": drift}
 
     def _examined(self, base: Snapshot, clip: _Clip) -> tuple[_Clip, dict[str, float], str]:
         """The good part of a take. What was really seen is right, even against memory: the world has changed."""
         config = self._config.health
-        reports = [examine(f, shown, base.voxel_size_m, config) for f, shown in zip(clip.frames, clip.shown, strict=True)]
+        reports = [examine(f, shown, base.voxel_size_m, config) for f, shown in zip(clip.small, clip.shown, strict=True)]
         good, note = judge(clip.name, clip.numbers, reports, config) if clip.generated else ([True] * len(reports), "")
         chosen = [n for n, fine in enumerate(good) if fine]
         health = summary([reports[n] for n in chosen])
@@ -202,9 +227,10 @@ class Slam:
         return clip.select(chosen), health, note
 
     def _disentangled(self, clip: _Clip) -> tuple[_Clip, dict[str, float]]:
-        masks = find_dynamics(clip.frames, clip.shown, self._config.dynamics)
-        frames = tuple(replace(frame, dynamic=mask) for frame, mask in zip(clip.frames, masks, strict=True))
-        return replace(clip, frames=frames), {"dynamic_ratio": float(np.mean([mask.mean() for mask in masks])) if masks else 0.0}
+        masks = find_dynamics(clip.small, clip.shown, self._config.dynamics)
+        ratio = float(np.mean([mask.mean() for mask in masks])) if masks else 0.0
+        clip = clip.each(lambda n, frame: replace(frame, dynamic=at_full_size(masks[n], frame.depth_m.shape)))
+        return clip, {"dynamic_ratio": ratio}
 
     def _carved(self, base: Snapshot, clip: _Clip) -> tuple[Snapshot, dict[str, float]]:
         static = [usable_pixels(frame) for frame in clip.frames]
@@ -252,11 +278,14 @@ def _as_rgbd(take: Take, number: int) -> RgbdFrame | None:
     return RgbdFrame(take.cameras[number], frame.colour, frame.depth_m, dynamic=frame.dynamic, confidence=frame.confidence)
 
 
-def _at_scale(frame: RgbdFrame, shown: Projection) -> tuple[RgbdFrame, DepthScale]:
+def _small(frames: Sequence[RgbdFrame]) -> tuple[RgbdFrame, ...]:
+    return tuple(at_working_size(frame) for frame in frames)
+
+
+def _at_scale(frame: RgbdFrame, scale: DepthScale) -> RgbdFrame:
     """The frame with its estimated depth at memory's scale; without depth where that cannot be told."""
-    scale = fit_depth_scale(frame.depth_m, shown.depth_m, shown.coverage)
     depth_m = scale.apply(frame.depth_m) if scale.believed else np.zeros_like(frame.depth_m)
-    return replace(frame, depth_m=depth_m), scale
+    return replace(frame, depth_m=depth_m)
 
 
 def _scale_health(scales: Sequence[DepthScale]) -> dict[str, float]:

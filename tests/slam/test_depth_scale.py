@@ -8,7 +8,7 @@ import pytest
 from spatia_bridge.errors import InvalidInputError, RejectedUpdateError
 from spatia_bridge.frames import GeneratedFrame, Take
 from spatia_bridge.memory import Memory
-from spatia_bridge.perception.depth import DepthEstimate
+from spatia_bridge.perception.depth import DepthEstimate, DepthEstimator
 from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.slam.depth_scale import DepthScaleConfig, fit_depth_scale
 from spatia_bridge.slam.update import Slam
@@ -77,7 +77,7 @@ def test_what_fits_nothing_is_not_believed_and_says_why():
         fit_depth_scale(TRUE[1:], TRUE, ALL)
 
 
-class Estimator:
+class Estimator(DepthEstimator):
     """Knows the room, at a scale of its own; or sees a picket fence everywhere."""
 
     name = "test"

@@ -124,7 +124,7 @@ def test_a_drifting_path_is_followed_and_reported(room):
     tracker = Tracker(TrackingConfig(max_translation_m=0.06))
     for view, wrong in zip(path, drift, strict=True):
         frame = replace(look(view), camera=Camera(view.intrinsics, se3.orthonormal(view.world_from_camera @ wrong)))
-        tracker.register(frame, lambda at: RENDERER.render(room, at))
+        tracker.register(frame, RENDERER.render(room, tracker.prior(frame.camera)))
     errors = [error(found, true)[0] for found, true in zip(tracker.cameras, path, strict=True)]
     health = tracker.health()
     assert max(errors) < room.voxel_size_m and health["tracked_ratio"] == 1
