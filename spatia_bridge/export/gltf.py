@@ -22,20 +22,20 @@ UNLIT = "KHR_materials_unlit"
 _MAX_BYTES = (1 << 32) - 1
 
 
-def _linear_from_srgb() -> npt.NDArray[np.uint16]:
-    """IEC 61966-2-1, as a table of the 256 codes."""
+def _linear_from_srgb() -> npt.NDArray[np.float64]:
+    """IEC 61966-2-1, as a table of the 256 codes: 0…1."""
     c = np.arange(256) / 255
-    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.rint(linear * 65535), np.uint16)
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
 
 LINEAR_FROM_SRGB = _linear_from_srgb()
+LINEAR16_FROM_SRGB = np.rint(LINEAR_FROM_SRGB * 65535).astype(np.uint16)
 
 
 def linear_rgba(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     """COLOR_0 (N, 4), normalised uint16, of sRGB (N, 3); opaque."""
     rgba = np.full((len(rgb), 4), 65535, np.uint16)
-    rgba[:, :3] = LINEAR_FROM_SRGB[rgb]
+    rgba[:, :3] = LINEAR16_FROM_SRGB[rgb]
     return rgba
 
 

@@ -1,7 +1,8 @@
 """Unity's point cache (`.pcache`), which its Visual Effect Graph reads: binary, line feeds, Unity's axes and metres.
 
-Colours are `uchar`, which the importer stores as an sRGB texture: they come out right in linear and in gamma projects. It stores
-positions as half floats whatever the file says: at 10 m from the origin a step is 8 mm, at 100 m 6 cm.
+Everything is `float`: `PCache.cs`, which reads for the importer, refuses the `uchar` that the importer would take. It keeps half
+floats: at 10 m from the origin a step is 8 mm, at 100 m 6 cm. Colours are linear, as the graph reckons with them in a linear
+project, which HDRP always and URP by default is; a gamma project shows them too dark.
 """
 
 import numpy as np
@@ -9,21 +10,24 @@ import numpy.typing as npt
 
 from spatia_bridge.export.base import Progress, Sink, silent
 from spatia_bridge.export.batches import Batch, check_points, write_rows
-from spatia_bridge.export.ply import vertices
+from spatia_bridge.export.gltf import LINEAR_FROM_SRGB
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.memory import Snapshot
 
-_PROPERTIES = [f"float position.{axis}" for axis in "xyz"] + [f"uchar color.{channel}" for channel in "rgba"]
+_PROPERTIES = [*(f"position.{axis}" for axis in "xyz"), *(f"color.{channel}" for channel in "rgba")]
 
 
 def header(points: int) -> bytes:
     """Of so many points."""
-    lines = ["pcache", "format binary 1.0", f"elements {points}", *(f"property {each}" for each in _PROPERTIES)]
+    lines = ["pcache", "format binary 1.0", f"elements {points}", *(f"property float {each}" for each in _PROPERTIES)]
     return "\n".join([*lines, "end_header", ""]).encode("ascii")
 
 
-def _rows(batch: Batch) -> npt.NDArray[np.void]:
-    return vertices(batch, Engine.UNITY.convention)  # the rows of a PLY
+def _rows(batch: Batch) -> npt.NDArray[np.float32]:
+    rows = np.ones((len(batch), len(_PROPERTIES)), "<f4")
+    rows[:, :3] = Engine.UNITY.convention.points_from_world(batch.points_world)
+    rows[:, 3:6] = LINEAR_FROM_SRGB[batch.records["rgb"]]
+    return rows
 
 
 class PcacheExporter:

@@ -15,7 +15,7 @@ from plyfile import PlyData
 
 from spatia_bridge.errors import InvalidInputError, LimitExceededError
 from spatia_bridge.export import export_file, exporter, exporter_names, format_of
-from spatia_bridge.export.gltf import LINEAR_FROM_SRGB
+from spatia_bridge.export.gltf import LINEAR16_FROM_SRGB
 from spatia_bridge.export.spz import fraction_bits
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.memory import Snapshot
@@ -44,7 +44,7 @@ def read_glb(path):
     view, blob = document.bufferViews[0], document.binary_blob()
     linear = np.ndarray((len(cloud.vertices), 4), "<u2", blob, document.accessors[1].byteOffset, (view.byteStride, 2))
     assert (linear[:, 3] == 65535).all()
-    return cloud.vertices, np.searchsorted(LINEAR_FROM_SRGB, linear[:, :3])
+    return cloud.vertices, np.searchsorted(LINEAR16_FROM_SRGB, linear[:, :3])
 
 
 def read_las(path):
@@ -53,15 +53,17 @@ def read_las(path):
 
 
 def read_pcache(path):
-    """As Unity's importer does: it goes by the header's properties, in order."""
+    """By the rules of PCache.FromFile in Unity's Visual Effect Graph, of which the exporter uses one type; colours are linear."""
     head, body = path.read_bytes().split(b"end_header\n", 1)
     magic, form, elements, *properties = head.decode().splitlines()
     assert (magic, form) == ("pcache", "format binary 1.0")
-    kinds = {"float": "<f4", "uchar": "u1"}
+    kinds = {"byte": "u1", "short": "<i2", "ushort": "<u2", "int": "<i4", "uint": "<u4", "float": "<f4", "double": "<f8"}
     rows = np.frombuffer(body, [(line.split()[2], kinds[line.split()[1]]) for line in properties])
     assert len(rows) == int(elements.split()[1])
-    assert (rows["color.a"] == 255).all()
-    return np.stack([rows[f"position.{a}"] for a in "xyz"], axis=1), np.stack([rows[f"color.{c}"] for c in "rgb"], axis=1)
+    assert (rows["color.a"] == 1).all()
+    linear = np.stack([rows[f"color.{c}"] for c in "rgb"], axis=1).astype(float)
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.stack([rows[f"position.{a}"] for a in "xyz"], axis=1), srgb * 255
 
 
 def of_splats(splats):
@@ -188,7 +190,7 @@ def test_glb_is_as_the_specification_says():
 
 
 def test_every_srgb_code_has_its_own_linear_one():
-    assert (np.diff(LINEAR_FROM_SRGB.astype(int)) > 0).all() and LINEAR_FROM_SRGB[[0, 255]].tolist() == [0, 65535]
+    assert (np.diff(LINEAR16_FROM_SRGB.astype(int)) > 0).all() and LINEAR16_FROM_SRGB[[0, 255]].tolist() == [0, 65535]
 
 
 def test_more_than_a_format_holds_is_refused():

@@ -67,7 +67,7 @@ def test_colours_are_linear_ones_of_the_walls():
     linear = np.ndarray((colour.count, 3), "<u2", blob, colour.byteOffset, (20, 2))
     for axis, end, rgb in ((0, LOW, (60, 150, 70)), (0, HIGH, (60, 80, 190)), (2, HIGH, (180, 60, 50))):
         near = np.abs(places[:, axis] - end[axis]) < 0.06
-        srgb = np.searchsorted(gltf.LINEAR_FROM_SRGB, np.median(linear[near], axis=0))
+        srgb = np.searchsorted(gltf.LINEAR16_FROM_SRGB, np.median(linear[near], axis=0))
         assert np.linalg.norm(srgb - rgb) < 50, (axis, srgb)
 
 
