@@ -4,8 +4,8 @@ using Spatia.Bridge.Protocol;
 
 namespace Spatia.Bridge
 {
-    /// <summary>Messages to the packets of a WebSocket: each at most 48 KiB, one binary WebSocket message; larger messages travel as
-    /// fragments (spatia_bridge/wire/packets.py).</summary>
+    /// <summary>Messages to the packets of a WebSocket: each at most 48 KiB, one binary WebSocket message; larger messages travel
+    /// as fragments (spatia_bridge/wire/packets.py).</summary>
     public sealed class PacketWriter
     {
         public const string Subprotocol = "spatia.v1.msgpack";
@@ -16,6 +16,17 @@ namespace Spatia.Bridge
 
         /// <summary>In the order in which they must be sent.</summary>
         public List<byte[]> Packets(ClientMessage message)
+        {
+            return Packets(message, piece => new ClientMessage { RequestId = message.RequestId, Fragment = piece });
+        }
+
+        /// <summary>The same for a server's message, for transports that get it in another encoding.</summary>
+        public List<byte[]> Packets(ServerMessage message)
+        {
+            return Packets(message, piece => new ServerMessage { RequestId = message.RequestId, Fragment = piece });
+        }
+
+        List<byte[]> Packets(IMessage message, Func<Fragment, IMessage> wrap)
         {
             byte[] whole = FieldWriter.Encode(message);
             var packets = new List<byte[]>();
@@ -31,7 +42,7 @@ namespace Spatia.Bridge
                 int first = part * FragmentBytes;
                 var data = new ArraySegment<byte>(whole, first, Math.Min(FragmentBytes, whole.Length - first));
                 var fragment = new Fragment { Id = _id, Part = (uint)part, Parts = (uint)parts, Data = data };
-                packets.Add(FieldWriter.Encode(new ClientMessage { RequestId = message.RequestId, Fragment = fragment }));
+                packets.Add(FieldWriter.Encode(wrap(fragment)));
             }
             return packets;
         }
@@ -41,12 +52,8 @@ namespace Spatia.Bridge
     public sealed class PacketReader
     {
         public const int MaxPacketBytes = 64 << 10;
-        public const int MaxMessageBytes = 64 << 20;
 
-        readonly System.IO.MemoryStream _joined = new System.IO.MemoryStream();
-        ulong _id;
-        uint _next;
-        uint _parts;
+        readonly FragmentJoiner _fragments = new FragmentJoiner();
 
         /// <summary>The message that this packet is or completes, else null. Its bytes are segments of the packet.</summary>
         /// <exception cref="CorruptDataException">It is no part of this protocol; the link is of no further use.</exception>
@@ -55,16 +62,27 @@ namespace Spatia.Bridge
             if (packet.Count > MaxPacketBytes) throw new CorruptDataException("a packet of " + packet.Count + " bytes");
             var message = FieldReader.Decode<ServerMessage>(packet);
             if (message.Fragment == null) return message;
-            if (!Join(message.Fragment)) return null;
-            var whole = new ArraySegment<byte>(_joined.ToArray());
-            Forget();
-            message = FieldReader.Decode<ServerMessage>(whole);
+            byte[] whole = _fragments.Add(message.Fragment);
+            if (whole == null) return null;
+            message = FieldReader.Decode<ServerMessage>(new ArraySegment<byte>(whole));
             if (message.Fragment != null) throw new CorruptDataException("a fragment within fragments");
             return message;
         }
+    }
 
-        /// <summary>Takes a fragment; true if it is the last of its message.</summary>
-        bool Join(Fragment fragment)
+    /// <summary>Puts the fragments of messages together, of either direction.</summary>
+    public sealed class FragmentJoiner
+    {
+        public const int MaxMessageBytes = 64 << 20;
+
+        readonly System.IO.MemoryStream _joined = new System.IO.MemoryStream();
+        ulong _id;
+        uint _next;
+        uint _parts;
+
+        /// <summary>The bytes of the message whose last fragment this is, else null.</summary>
+        /// <exception cref="CorruptDataException">It continues nothing, or the message is too large.</exception>
+        public byte[] Add(Fragment fragment)
         {
             if (fragment.Part == 0)
             {
@@ -83,7 +101,10 @@ namespace Spatia.Bridge
                 throw new CorruptDataException("a message in fragments is larger than " + MaxMessageBytes + " bytes");
             }
             if (fragment.Data.Count > 0) _joined.Write(fragment.Data.Array, fragment.Data.Offset, fragment.Data.Count);
-            return ++_next == _parts;
+            if (++_next != _parts) return null;
+            byte[] whole = _joined.ToArray();
+            Forget();
+            return whole;
         }
 
         void Forget()

@@ -119,7 +119,15 @@ namespace Spatia.Bridge
             return new ArraySegment<byte>(_chunks.TryGetValue(key, out chunk) ? chunk.Data : new byte[0]);
         }
 
-        /// <summary>From a chunk's own bytes (x, y, z) to the client's axes and units: what a shader needs, once a chunk.</summary>
+        /// <summary>Points that a chunk has, or will have when all of it is here.</summary>
+        public int TotalPoints(ChunkKey key)
+        {
+            Begun begun;
+            return _begun.TryGetValue(key, out begun) ? (int)begun.TotalPoints : Shown(key).Count / PointBytes;
+        }
+
+        /// <summary>From a chunk's own bytes (x, y, z) to the client's axes and units: what a shader needs, once a
+        /// chunk.</summary>
         public Affine ClientFromBytes(ChunkKey key)
         {
             double scale = Math.Pow(2, key.Level);
@@ -204,8 +212,8 @@ namespace Spatia.Bridge
             Cleared();
         }
 
-        /// <summary>Back to the last synced revision; null if there is none, else what to say in hello. What came since is dropped,
-        /// what it replaced is back.</summary>
+        /// <summary>Back to the last synced revision; null if there is none, else what to say in hello. What came since is
+        /// dropped, what it replaced is back.</summary>
         public Resume Restore()
         {
             if (SyncedRevision < 0) return null;
