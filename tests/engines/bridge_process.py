@@ -15,13 +15,14 @@ class BridgeProcess:
 
     Attributes:
         websocket: `ws://…` for engines and the Python client alike.
+        grpc: host and port of the same server's gRPC.
     """
 
     def __init__(self, data: Path) -> None:
         self._data = data
         self._port = 0
         self._log = (data.parent / "server.log").open("a")
-        self.websocket = ""
+        self.websocket = self.grpc = ""
         self.start()
 
     def start(self) -> None:
@@ -31,7 +32,7 @@ class BridgeProcess:
         ready, _, _ = select.select([self._process.stdout], [], [], START_SECS)
         assert ready, "the server did not start"
         said = json.loads(self._process.stdout.readline())
-        self.websocket = said["websocket"]
+        self.websocket, self.grpc = said["websocket"], said["address"]
         self._port = int(self.websocket.rpartition(":")[2].rstrip("/"))
 
     def kill(self) -> None:

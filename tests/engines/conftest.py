@@ -6,6 +6,7 @@ import pytest
 from tests.engines.bridge_process import BridgeProcess
 from tests.engines.cores import BUILDERS, Core, NoToolsError
 from tests.engines.godot_engine import REPOSITORY, Display, Driver, Godot, NoEngineError, copy_project
+from tests.engines.unity_scene import Unity
 
 ARTEFACTS = REPOSITORY / "build" / "engines"
 RENDERERS = os.environ.get("SPATIA_RENDERERS", "opengl3").split()
@@ -79,3 +80,14 @@ def core(request):
         pytest.skip(str(error))
     yield core
     core.close()
+
+
+@pytest.fixture(scope="session")
+def unity():
+    """The Unity components, compiled and run over stubs."""
+    try:
+        driver = Unity()
+    except NoToolsError as error:
+        pytest.skip(str(error))
+    yield driver
+    driver.close()

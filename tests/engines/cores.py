@@ -4,6 +4,7 @@ Both have a driver (`cores/driver.cpp`, `cores/Driver.cs`) that obeys the same c
 behaviour. A command and its answer are msgpack maps; what an answer leaves out is at its default.
 
     recode      text: ClientMessage or ServerMessage; data: its bytes → read and written again
+    protobuf    text: as above; data: protobuf → msgpack, flag: the other way (C# only)
     split       data: a ClientMessage → its packets
     join        packets of a server → the whole messages
     mirror      packets: chunk messages, flag: then restore → what the point mirror has; data: float64 positions (N, 3)
@@ -45,12 +46,24 @@ class NoToolsError(Exception):
 
 def build_cpp() -> list[str]:
     """Compile with warnings as errors, under the address and undefined behaviour sanitizers; the driver's command."""
+    return [str(build_cpp_targets("driver", "fuzz", "bridge_example") / "driver")]
+
+
+def build_cpp_targets(*targets: str) -> Path:
+    """Compile these of `cores/CMakeLists.txt`, so; the build folder."""
     if shutil.which("cmake") is None or shutil.which("g++") is None or not Path("/usr/include/zlib.h").exists():
         raise NoToolsError("the C++ core is built by cmake, g++ and zlib: install cmake g++ zlib1g-dev")
     folder = BUILD / "cpp"
     _run("cmake", "-S", str(HERE / "cores"), "-B", str(folder), "-DCMAKE_CXX_COMPILER=g++")
-    _run("cmake", "--build", str(folder), "--parallel", "2")
-    return [str(folder / "driver")]
+    _run("cmake", "--build", str(folder), "--parallel", "2", "--target", *targets)
+    return folder
+
+
+def build_grpc_example() -> list[str]:
+    """Compile the C++ example over gRPC; its command."""
+    if not all(map(shutil.which, ("protoc", "grpc_cpp_plugin"))) or not Path("/usr/include/grpcpp/grpcpp.h").exists():
+        raise NoToolsError("gRPC for C++ is not here: install libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc")
+    return [str(build_cpp_targets("grpc_example") / "core" / "grpc_example")]
 
 
 def build_csharp() -> list[str]:
@@ -73,6 +86,31 @@ def build_csharp() -> list[str]:
     return ["mono", str(folder / "driver.exe")]
 
 
+def build_unity() -> list[str]:
+    """Compile every script of the Unity package against the stubs, warnings as errors; the driver's command."""
+    build_csharp()
+    folder, package = BUILD / "csharp", CLIENTS / "unity" / "com.spatia.bridge"
+
+    def compiled(name: str, sources: list[Path], *flags: str) -> str:
+        target = "-target:exe" if name.endswith(".exe") else "-target:library"
+        _run("mcs", *CSHARP_FLAGS, *CSHARP_LIBRARIES, *flags, target, f"-out:{folder / name}", *map(str, sources))
+        return f"-r:{folder / name}"
+
+    stubs = compiled("UnityStubs.dll", sorted((HERE / "unity_stubs").glob("*.cs")), "-nowarn:0067,0649", "-r:System.Net.Http.dll")
+    core = f"-r:{folder / 'Spatia.Bridge.Core.dll'}"
+    runtime = package / "Runtime"
+    components = [path for path in sorted(runtime.rglob("*.cs")) if path.relative_to(runtime).parts[0] not in ("Core", "Grpc")]
+    unset = "-nowarn:0649"  # Unity sets serialised fields
+    compiled("WithoutUi.dll", components, stubs, core, unset)
+    bridge = compiled("Spatia.Bridge.dll", components, stubs, core, unset, "-define:SPATIA_UGUI")
+    editor = compiled("Spatia.Bridge.Editor.dll", sorted((package / "Editor").rglob("*.cs")), stubs, core, bridge)
+    http = ("-r:System.Net.Http.dll", "-define:SPATIA_HTTP2", "-define:UNITY_EDITOR")
+    grpc = compiled("Spatia.Bridge.Grpc.dll", sorted((runtime / "Grpc").glob("*.cs")), stubs, core, bridge, *http)
+    compiled("Samples.dll", sorted((package / "Samples~").rglob("*.cs")), stubs, core, bridge, unset)
+    compiled("unity_driver.exe", sorted((HERE / "unity").glob("*.cs")), stubs, core, bridge, editor, grpc)
+    return ["mono", str(folder / "unity_driver.exe")]
+
+
 def example_of(language: str) -> list[str]:
     """The command of the example program of a built core."""
     return (
@@ -83,19 +121,11 @@ def example_of(language: str) -> list[str]:
 BUILDERS = {"cpp": build_cpp, "csharp": build_csharp}
 
 
-class Core:
-    """One running driver.
+class PipedProgram:
+    """A running program that answers msgpack maps with msgpack maps, through a pipe."""
 
-    Attributes:
-        language: a key of BUILDERS.
-    """
-
-    def __init__(self, language: str) -> None:
-        self.language = language
-        self._process = subprocess.Popen(BUILDERS[language](), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._replies: dict[int, dict[str, Any]] = {}
-        self.events: list[str] = []
-        self.frames: list[dict[str, Any]] = []
+    def __init__(self, command: list[str]) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def call(self, do: str, **what: Any) -> dict[str, Any]:
         """One command and its answer."""
@@ -106,6 +136,35 @@ class Core:
         (size,) = struct.unpack(">I", self._read(4))
         answer: dict[str, Any] = msgpack.unpackb(self._read(size))
         return answer
+
+    def close(self) -> None:
+        """Raises AssertionError: the driver did not end well (the sanitizers say so by its status)."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        status = self._process.wait(30)
+        self._process.stdout.close()
+        assert status == 0, f"{self._process.args} ended with {status}"
+
+    def _read(self, size: int) -> bytes:
+        assert self._process.stdout is not None
+        data = self._process.stdout.read(size)
+        assert len(data) == size, f"{self._process.args} is gone: {self._process.wait(30)}"
+        return data
+
+
+class Core(PipedProgram):
+    """One running driver of a core.
+
+    Attributes:
+        language: a key of BUILDERS, or unity for the components on top of the C# core.
+    """
+
+    def __init__(self, language: str) -> None:
+        super().__init__((build_unity if language == "unity" else BUILDERS[language])())
+        self.language = language
+        self._replies: dict[int, dict[str, Any]] = {}
+        self.events: list[str] = []
+        self.frames: list[dict[str, Any]] = []
 
     def open(self, url: str, session: str, engine: str = "ENGINE_OPENCV", *, push_frames: bool = False) -> None:
         self._replies, self.events, self.frames = {}, [], []
@@ -136,20 +195,6 @@ class Core:
         request = self.call("request", data=pack(msg.ClientMessage(0, body)))["request"]
         self.wait(lambda _: request in self._replies, f"the answer to {body}")
         return {"ok": False, **self._replies[request]}
-
-    def close(self) -> None:
-        """Raises AssertionError: the driver did not end well (the sanitizers say so by its status)."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        status = self._process.wait(30)
-        self._process.stdout.close()
-        assert status == 0, f"the {self.language} driver ended with {status}"
-
-    def _read(self, size: int) -> bytes:
-        assert self._process.stdout is not None
-        data = self._process.stdout.read(size)
-        assert len(data) == size, f"the {self.language} driver is gone: {self._process.wait(30)}"
-        return data
 
 
 def _run(*command: str) -> None:

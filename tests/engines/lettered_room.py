@@ -11,7 +11,7 @@ from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
 
 LOW, HIGH = np.array([-3.0, -2.0, -3.5]), np.array([3.5, 1.0, 4.0])
-CUBE_LOW, CUBE_HIGH = np.array([0.5, 0.1, 1.4]), np.array([1.4, 1.0, 2.3])
+CUBE_LOW, CUBE_HIGH = np.array([0.45, 0.0, 1.4]), np.array([1.45, 1.0, 2.4])  # a metre a side
 TEXELS = 96  # a metre
 # name: (axis of the normal, whether it is the far one, colour, letters)
 FACES = {

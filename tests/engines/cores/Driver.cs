@@ -232,6 +232,7 @@ static class Driver
         switch (command.What)
         {
             case "recode": Recode(command, answer); break;
+            case "protobuf": Protobuf(command, answer); break;
             case "split": Split(command, answer); break;
             case "join": Join(command, answer); break;
             case "mirror": Mirror(command, answer); break;
@@ -257,6 +258,20 @@ static class Driver
         else message = FieldReader.Decode<ServerMessage>(command.Data);
         answer.Ok = true;
         answer.Data = new ArraySegment<byte>(FieldWriter.Encode(message));
+    }
+
+    /// <summary>A message's protobuf as msgpack, or with flag the other way.</summary>
+    static void Protobuf(Command command, Answer answer)
+    {
+        bool client = command.Text == "ClientMessage";
+        answer.Data = new ArraySegment<byte>(client ? Converted<ClientMessage>(command) : Converted<ServerMessage>(command));
+        answer.Ok = true;
+    }
+
+    static byte[] Converted<T>(Command command) where T : class, IMessage, new()
+    {
+        if (command.Flag) return ProtobufWriter.Encode(FieldReader.Decode<T>(command.Data));
+        return FieldWriter.Encode(ProtobufReader.Decode<T>(command.Data));
     }
 
     static void Split(Command command, Answer answer)
