@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import inspect
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -10,11 +11,14 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
-from spatia_bridge.errors import MissingDependencyError, NotFoundError
+from spatia_bridge.errors import InvalidInputError, MissingDependencyError, NotFoundError
 from spatia_bridge.gateway import GatewayServer
 from spatia_bridge.generation.base import Generator
-from spatia_bridge.perception.depth import find_depth_estimator
+from spatia_bridge.perception.depth import DepthEstimator, find_depth_estimator
+from spatia_bridge.perception.segment import Movers, check_words, find_segmenter
+from spatia_bridge.profiles import DEFAULT_PROFILE, find_profile
 from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.render.renderer import Renderer
 from spatia_bridge.service import BridgeServer
@@ -25,8 +29,7 @@ from spatia_bridge.store.library import SessionLibrary
 from spatia_bridge.tls import Certificate
 
 GENERATORS = "spatia_bridge.generators"  # the entry point group
-DEFAULT_GENERATOR = "reproject"
-DEFAULT_ESTIMATOR = "layout"  # for generators without depth
+NO_SEGMENTER = "none"
 
 MakeGenerator = Callable[[], Generator]
 
@@ -37,19 +40,41 @@ def default_data_dir() -> Path:
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "spatia-bridge"
 
 
-def find_generators() -> dict[str, MakeGenerator]:
-    """What is installed, by name. Nothing of it is imported before it is made."""
-    return {point.name: partial(_make, point) for point in entry_points(group=GENERATORS)}
+def find_generators(
+    profile: str = DEFAULT_PROFILE, chosen: str = "", *, weights: str = "", device: str = ""
+) -> dict[str, MakeGenerator]:
+    """What is installed, by name, set as the profile says. Nothing of it is imported before it is made.
+
+    Args:
+        chosen: the generator that `weights` are for; "" = the profile's.
+        weights: "" = the published ones, "random-tiny", or a folder.
+        device: of those that compute on one, as torch names it; "" = the best there is.
+    Raises:
+        NotFoundError: there is no such profile.
+    """
+    found = find_profile(profile)
+
+    def options(name: str) -> dict[str, Any]:
+        told = {"device": device, "weights": weights if name == (chosen or found.generator) else ""}
+        return {**found.options.get(name, {}), **{option: value for option, value in told.items() if value}}
+
+    return {point.name: partial(_make, point, options(point.name)) for point in entry_points(group=GENERATORS)}
 
 
-def _make(point: EntryPoint) -> Generator:
-    """Raises MissingDependencyError: a package that the generator needs is not there."""
+def _make(point: EntryPoint, options: Mapping[str, Any]) -> Generator:
+    """Raises MissingDependencyError: a package that it needs is not there; InvalidInputError: it has no weights."""
     try:
-        generator: Generator = point.load()()
+        kind = point.load()
     except ImportError as error:
         raise MissingDependencyError(
             f"generator {point.name!r} cannot be loaded: {error}", "install what it needs, for example with the extra [models]"
         ) from error
+    accepted = inspect.signature(kind).parameters
+    if "weights" in options.keys() - accepted.keys():
+        raise InvalidInputError(
+            f"generator {point.name!r} has no weights to choose", "leave --weights out, or use another generator"
+        )
+    generator: Generator = kind(**{name: value for name, value in options.items() if name in accepted})
     return generator
 
 
@@ -65,28 +90,61 @@ def make_renderer() -> Renderer:
     return CpuRenderer()
 
 
+@dataclass(frozen=True)
+class Eyes:
+    """What perceives, as NAME or NAME=WEIGHTS.
+
+    Attributes:
+        depth: estimates it where a generator gives none; "" = the profile's.
+        segmenter: masks what moves in generated frames; "" = the profile's, NO_SEGMENTER = none.
+        moving: what the segmenter looks for, separated by commas; "" = what prompts name.
+        device: as torch names it; "" = the best there is.
+    """
+
+    depth: str = ""
+    segmenter: str = ""
+    moving: str = ""
+    device: str = ""
+
+
+def find_eyes(profile: str, eyes: Eyes) -> tuple[DepthEstimator, Movers | None]:
+    """Raises NotFoundError, InvalidInputError, MissingDependencyError: what was said cannot be had."""
+    chosen = find_profile(profile)
+    words = check_words(eyes.moving.split(",")) if eyes.moving else ()
+    name = eyes.segmenter or chosen.segmenter or NO_SEGMENTER
+    movers = Movers(find_segmenter(name, eyes.device), words) if name != NO_SEGMENTER else None
+    return find_depth_estimator(eyes.depth or chosen.estimator, eyes.device), movers
+
+
 def build_host(
     data: Path,
-    default_generator: str = DEFAULT_GENERATOR,
+    default_generator: str = "",
     generators: Mapping[str, MakeGenerator] | None = None,
     keep_revisions: int = 0,
     max_points: int = 0,
+    profile: str = DEFAULT_PROFILE,
+    eyes: Eyes | None = None,
 ) -> SessionHost:
     """A host for the sessions below `data`.
 
     Args:
         data: made if need be.
-        default_generator: for clients that name none.
+        default_generator: for clients that name none; "" = the profile's.
         generators: None = the installed ones.
         keep_revisions, max_points: of every session; 0 = all, and no limit.
+        profile: says what is not said otherwise.
+        eyes: what perceives.
     Raises:
-        NotFoundError: the default generator is not among them.
+        NotFoundError: the default generator is not among them, or there is no such profile.
         StoreError: the folder cannot be made or written.
     """
-    known = find_generators() if generators is None else generators
+    chosen = find_profile(profile)
+    default_generator = default_generator or chosen.generator
+    known = find_generators(profile) if generators is None else generators
     check_generator(default_generator, known)
     renderer = make_renderer()
-    stages = Stages(renderer, Slam(renderer, estimator=find_depth_estimator(DEFAULT_ESTIMATOR)))
+    estimator, movers = find_eyes(profile, eyes or Eyes())
+    stages = Stages(renderer, Slam(renderer, estimator=estimator), movers)
     return SessionHost(
         SessionLibrary(data), stages, known, default_generator, keep_revisions=keep_revisions, max_points=max_points
     )

@@ -3,15 +3,18 @@
     SpatiaError
     ├── InvalidInputError          the caller's data cannot be used as it is (pose, image, size, region)
     │   └── CodecError             bytes that are truncated, corrupt or hostile
+    │       └── CorruptWeightsError   a weights file that is truncated, changed, a pickle, or of another model
     ├── ProtocolError              a message that is not allowed in the connection's state
     │   └── VersionMismatchError   client and server, or file and program, speak different versions
     ├── UnauthenticatedError       the token is missing or not this server's
     ├── NotFoundError              a session, revision, take or frame that does not exist
     ├── ConflictError              the request contradicts the state (nothing to undo, take already decided)
     ├── LimitExceededError         a stated bound (size, rate, queue) would be crossed
+    │   └── DeviceMemoryError      a model and its work do not fit the device; the remedy names what would
     ├── RejectedUpdateError        a take failed its health check; memory is untouched
     ├── StoreError                 the session's folder cannot be read or written
     ├── MissingDependencyError     an optional package or system library is absent
+    │   └── MissingWeightsError    a model's weights are not on this machine
     ├── UnavailableError           the server is shutting down or unreachable
     └── CancelledError             someone asked for the work to stop
 
@@ -55,6 +58,12 @@ class CodecError(InvalidInputError):
     code = "CORRUPT_DATA"
 
 
+class CorruptWeightsError(CodecError):
+    """A weights file that is truncated, changed, a pickle, or of another model."""
+
+    code = "CORRUPT_WEIGHTS"
+
+
 class ProtocolError(SpatiaError):
     """A message that is not allowed in the connection's state."""
 
@@ -91,6 +100,12 @@ class LimitExceededError(SpatiaError):
     code = "LIMIT_EXCEEDED"
 
 
+class DeviceMemoryError(LimitExceededError):
+    """A model and its work do not fit the device; the remedy names what would."""
+
+    code = "DEVICE_MEMORY"
+
+
 class RejectedUpdateError(SpatiaError):
     """A take failed its health check; memory is untouched. `details` has what was measured."""
 
@@ -111,6 +126,12 @@ class MissingDependencyError(SpatiaError):
     """An optional package or system library is absent."""
 
     code = "MISSING_DEPENDENCY"
+
+
+class MissingWeightsError(MissingDependencyError):
+    """A model's weights are not on this machine."""
+
+    code = "MISSING_WEIGHTS"
 
 
 class UnavailableError(SpatiaError):

@@ -15,7 +15,9 @@ from pathlib import Path
 from spatia_bridge import __version__
 from spatia_bridge.app import default_data_dir, find_generators
 from spatia_bridge.errors import SpatiaError
-from spatia_bridge.perception.depth import ENTRY_POINT_GROUP, find_depth_estimator
+from spatia_bridge.models import library
+from spatia_bridge.perception import depth, segment
+from spatia_bridge.profiles import DEFAULT_PROFILE, PROFILES
 
 MIN_FREE_GB = 2.0
 MIN_CORES = 2
@@ -46,7 +48,7 @@ class Finding:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 if anything is broken."""
-    found = list(diagnose(Path(args.data) if args.data else default_data_dir()))
+    found = list(diagnose(Path(args.data) if args.data else default_data_dir(), args.profile))
     broken = [each for each in found if each.state == "broken"]
     if args.json:
         print(json.dumps({"version": __version__, "ok": not broken, "findings": [asdict(each) for each in found]}))
@@ -61,16 +63,22 @@ def run(args: argparse.Namespace) -> int:
     return int(bool(broken))
 
 
-def diagnose(data: Path) -> Iterable[Finding]:
+def diagnose(data: Path, profile: str = DEFAULT_PROFILE) -> Iterable[Finding]:
     """All findings, one after the other, since some take a second."""
     yield _machine()
     yield from (_package(name) for name in CORE)
     yield from (_optional(name, use) for name, use in OPTIONAL.items())
     yield _gpu()
-    for name, make in sorted(find_generators().items()):
+    yield from (_profile(name, name == profile) for name in PROFILES)
+    yield from (_weights(name) for name in PROFILES[profile].models)
+    for name, make in sorted(find_generators(profile).items()):
         yield _backend("generators", name, lambda make=make: _shape(make().shape))  # type: ignore[misc]
-    for point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-        yield _backend("depth estimators", point.name, lambda name=point.name: find_depth_estimator(name).name)  # type: ignore[misc]
+    for area, group, find in (
+        ("depth estimators", depth.ENTRY_POINT_GROUP, depth.find_depth_estimator),
+        ("segmenters", segment.ENTRY_POINT_GROUP, segment.find_segmenter),
+    ):
+        for name in sorted({point.name for point in importlib.metadata.entry_points(group=group)}):
+            yield _backend(area, name, lambda find=find, name=name: find(name).name)  # type: ignore[misc]
     yield _folder(data)
 
 
@@ -109,6 +117,21 @@ def _gpu() -> Finding:
         return Finding("optional", "gpu", "absent", "torch sees no CUDA device; everything here runs on the CPU")
     card = torch.cuda.get_device_properties(0)
     return Finding("optional", "gpu", "ok", f"{card.name}, {card.total_memory / 2**30:.0f} GiB")
+
+
+def _profile(name: str, chosen: bool) -> Finding:
+    found = PROFILES[name]
+    parts = " + ".join(part for part in (found.generator, found.estimator, found.segmenter) if part)
+    detail = f"{parts}: {found.why}"
+    return Finding("profiles", name, "ok", f"{detail} (looked at here)" if chosen else detail)
+
+
+def _weights(name: str) -> Finding:
+    try:
+        library.locate(name)
+        return Finding("weights", name, "ok", f"{library.read_lock(name).size_bytes / 1e9:.1f} GB")
+    except SpatiaError as error:
+        return Finding("weights", name, "absent", error.message, error.remedy)
 
 
 def _shape(shape: object) -> str:

@@ -20,6 +20,7 @@ ENGINES = ("opencv", "unity", "godot", "unreal")
 PATH_FORMATS = ("json", "tum")
 PATH_EXPORTS = (*PATH_FORMATS, "glb")
 TAKE_FORMATS = ("mp4", "nerfstudio", "colmap")
+PROFILES = ("laptop", "workstation-24gb", "server-80gb")  # as in spatia_bridge.profiles, the default first
 DEFAULT_PORT = 50051
 TOKEN_VARIABLE = "SPATIA_BRIDGE_TOKEN"
 AUTHORITIES_VARIABLE = "SPATIA_BRIDGE_CA"
@@ -51,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     _add_evaluate(commands)
     _add_insert(commands)
+    _add_models(commands)
     _add_doctor(commands)
     return parser
 
@@ -72,7 +74,8 @@ def _add_serve(commands: "Commands") -> None:
         help="let pages from there connect over WebSocket too; repeatable (always let in: pages from this machine)",
     )
     serve.add_argument("--data", metavar="DIR", help=_DATA_HELP)
-    serve.add_argument("--generator", default="reproject", metavar="NAME", help="for clients that name none (default: reproject)")
+    serve.add_argument("--generator", default="", metavar="NAME", help="for clients that name none (default: the profile's)")
+    _add_backends(serve)
     serve.add_argument(
         "--keep-revisions",
         type=_keep,
@@ -107,7 +110,8 @@ def _add_run(commands: "Commands") -> None:
     )
     run.add_argument("--out", required=True, metavar="DIR", help="folder to write to; files of an earlier run are replaced")
     run.add_argument("--clips", type=_positive, default=6, metavar="N", help="spread the path over so many clips (default: 6)")
-    run.add_argument("--generator", default="reproject", metavar="NAME", help="which generator (default: reproject)")
+    run.add_argument("--generator", default="", metavar="NAME", help="which generator (default: the profile's)")
+    _add_backends(run)
     run.add_argument("--views", type=_positive, default=6, metavar="N", help="seed with so many views of the path (default: 6)")
     run.add_argument("--size", type=_size, metavar="WxH", help="size of the frames in pixels (default: the capture's)")
     run.add_argument("--prompt", default="", help="what to show, for generators that read it")
@@ -139,7 +143,11 @@ def _add_recordings(commands: "Commands") -> None:
     recording.add_argument(
         "--depth-units", type=_units, default=5000.0, metavar="N", help="depth of N is a metre, in TUM's layout (default: 5000)"
     )
-    recording.add_argument("--estimator", default="layout", metavar="NAME", help="of a video's depth (default: layout)")
+    recording.add_argument(
+        "--depth", "--estimator", default="layout", metavar="NAME[=WEIGHTS]", help="of a video's depth (default: layout)"
+    )
+    recording.add_argument("--segmenter", default="none", metavar="NAME[=WEIGHTS]", help="masks what moves (default: none)")
+    recording.add_argument("--moving", default="", metavar="WORDS", help="what it masks (default: person, animal, vehicle)")
     recording.add_argument("--odometry", action="store_true", help="recover the poses of a capture, do not believe its own")
     recording.add_argument("--json", action="store_true", help="print JSON")
     _add_place(recording)
@@ -279,11 +287,31 @@ def _add_evaluate(commands: "Commands") -> None:
     robustness = actions.add_parser(
         "robustness", help="what noise, wrong masks, wrong scale, cadence and voxel size do to memory, on the sample"
     )
-    robustness.add_argument(
-        "--out", required=True, metavar="DIR", help="folder to write to; files of an earlier run are replaced"
-    )
     robustness.add_argument("--quick", action="store_true", help="fewer steps: some minutes instead of some more")
-    robustness.set_defaults(module="spatia_bridge.cli.evaluate")
+    loop = actions.add_parser(
+        "closed-loop",
+        help="does the world stay the same when one comes back? ablation and other ways to remember, on levels never trained on",
+        description="Closed paths of six clips through levels of freedoom1 (needs vizdoom, the extra [sample]).",
+    )
+    loop.add_argument("--paths", type=_count, default=0, metavar="N", help="default: 20, quick 4")
+    loop.add_argument(
+        "--quick", action="store_true", help="fewer paths, 128×72, 9 frames a clip; no numbers of references, no voxel sizes"
+    )
+    holes = actions.add_parser(
+        "generation",
+        help="how good is what a generator puts where memory has nothing? against the truth, on levels never trained on",
+        description="Clips of levels of freedoom1 (needs vizdoom, the extra [sample]), beside Telea's inpainting.",
+    )
+    holes.add_argument("--trials", type=_count, default=0, metavar="N", help="clips; default: 60, quick 12")
+    holes.add_argument("--quick", action="store_true", help="fewer clips, 128×72")
+    for action in (loop, holes):
+        action.add_argument(
+            "--generator", default="", metavar="NAME", help="default: tiny if it has weights here, else reproject"
+        )
+        action.add_argument("--weights", metavar="FILE", help="of tiny: a file of its trainer, in place of the shipped one")
+    for what, action in (("robustness", robustness), ("closed-loop", loop), ("generation", holes)):
+        action.add_argument("--out", default=what, metavar="DIR", help="folder to write to (default: %(default)s)")
+        action.set_defaults(module="spatia_bridge.cli.evaluate", what=what)
 
 
 def _add_insert(commands: "Commands") -> None:
@@ -308,8 +336,54 @@ def _add_insert(commands: "Commands") -> None:
 def _add_doctor(commands: "Commands") -> None:
     doctor = commands.add_parser("doctor", help="say what is installed, which backends work, and what to do about the rest")
     doctor.add_argument("--data", metavar="DIR", help=_DATA_HELP)
+    doctor.add_argument("--profile", choices=PROFILES, default=PROFILES[0], help=f"to look at (default: {PROFILES[0]})")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(module="spatia_bridge.cli.doctor")
+
+
+def _add_models(commands: "Commands") -> None:
+    models = commands.add_parser("models", help="list, fetch or check the published weights of learned backends")
+    actions = models.add_subparsers(metavar="ACTION", required=True)
+    for name, text in (
+        ("list", "what can be fetched, and what is here"),
+        ("fetch", "download one, or copy it from a folder; ends where it stopped if it is stopped"),
+        ("check", "read what was fetched and hold it against its hashes"),
+    ):
+        action = actions.add_parser(name, help=text)
+        if name == "fetch":
+            action.add_argument("model", metavar="MODEL")
+            source = action.add_mutually_exclusive_group()
+            source.add_argument("--mirror", metavar="URL", help="of the Hugging Face Hub (default: $HF_ENDPOINT, else the hub)")
+            source.add_argument("--from", dest="folder", metavar="DIR", help="a folder with the files: nothing is downloaded")
+            action.add_argument("--yes", action="store_true", help="do not ask")
+        else:
+            action.add_argument("--json", action="store_true", help="print JSON")
+        if name == "check":
+            action.add_argument("model", metavar="MODEL", nargs="?", default="", help="default: all that are here")
+        action.set_defaults(module="spatia_bridge.cli.models", action=name)
+
+
+def _add_backends(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile", choices=PROFILES, default=PROFILES[0], help=f"choices for a machine, see `doctor` (default: {PROFILES[0]})"
+    )
+    parser.add_argument(
+        "--weights", default="", metavar="DIR", help="of the generator: a folder, or `random-tiny` (default: the fetched ones)"
+    )
+    parser.add_argument("--device", default="", metavar="NAME", help="of what is learned, as torch names it (default: the best)")
+    choice = "NAME[=WEIGHTS]"
+    parser.add_argument(
+        "--depth", default="", metavar=choice, help="estimates depth where there is none; layout, … (default: the profile's)"
+    )
+    parser.add_argument(
+        "--segmenter",
+        default="",
+        metavar=choice,
+        help="masks what moves in generated frames; none, sam2, … (default: the profile's)",
+    )
+    parser.add_argument(
+        "--moving", default="", metavar="WORDS", help="what it masks: 'person, car' (default: what the prompt names)"
+    )
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:

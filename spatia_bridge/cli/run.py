@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from spatia_bridge.app import build_host, check_generator, find_generators, make_renderer, serving
+from spatia_bridge.app import Eyes, build_host, check_generator, find_generators, make_renderer, serving
 from spatia_bridge.cli import outputs
 from spatia_bridge.cli.export import save_export
 from spatia_bridge.cli.flight import Flight, FlightPlan, fly
@@ -21,6 +21,7 @@ from spatia_bridge.errors import NotFoundError
 from spatia_bridge.evaluation import report
 from spatia_bridge.export import atomic_file
 from spatia_bridge.geometry.conventions import Engine
+from spatia_bridge.profiles import find_profile
 from spatia_bridge.session.host import SessionHost
 
 SESSIONS = "sessions"  # the library within --out
@@ -31,16 +32,25 @@ def run(args: argparse.Namespace) -> None:
     began = time.monotonic()
     reporter = Reporter()
     out = Path(args.out)
-    check_generator(args.generator, find_generators())
+    generator = args.generator or find_profile(args.profile).generator
+    generators = find_generators(args.profile, generator, weights=args.weights, device=args.device)
+    check_generator(generator, generators)
     with reporter.stage("load") as stage:
-        source = load_source(args.source, args.views, args.size)
+        source = load_source(args.source, args.views, args.size, args.depth or find_profile(args.profile).estimator)
         prompts = (args.prompt,) if args.prompt else source.prompts
-        plan = FlightPlan(source.views, source.seeds, source.path, args.clips, args.generator, source.size, prompts, args.seed)
+        plan = FlightPlan(source.views, source.seeds, source.path, args.clips, generator, source.size, prompts, args.seed)
         k = source.views[0].camera.intrinsics
         stage.result = f"{source.name}: {len(source.views)} view{'s' * (len(source.views) > 1)} of {k.width}×{k.height}"
     for warning in source.warnings:
         print(f"assumed: {warning}", file=sys.stderr)
-    summary = asyncio.run(_run(out, _session_id(args.source), plan, source, reporter))
+    host = build_host(
+        out / SESSIONS,
+        generator,
+        generators,
+        profile=args.profile,
+        eyes=Eyes(args.depth, args.segmenter, args.moving, args.device),
+    )
+    summary = asyncio.run(_run(out, host, _session_id(args.source), plan, source, reporter))
     summary["seconds"] = {**reporter.seconds, "total": time.monotonic() - began}
     text = report.to_json(summary)
     with atomic_file(out / outputs.REPORT) as temporary:
@@ -56,8 +66,9 @@ def _session_id(source: str) -> str:
     return name.strip("-_")[:64] or "run"
 
 
-async def _run(out: Path, session: str, plan: FlightPlan, source: Source, reporter: Reporter) -> dict[str, Any]:
-    host = build_host(out / SESSIONS, plan.generator)
+async def _run(
+    out: Path, host: SessionHost, session: str, plan: FlightPlan, source: Source, reporter: Reporter
+) -> dict[str, Any]:
     async with serving(host, "127.0.0.1:0") as server:
         with contextlib.suppress(NotFoundError):
             await host.delete(session)  # of an earlier run into this folder

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from spatia_bridge import __version__
-from spatia_bridge.app import Serving, build_host, default_data_dir, serving, tune_process
+from spatia_bridge.app import Eyes, Serving, build_host, default_data_dir, find_generators, serving, tune_process
 from spatia_bridge.cli.main import TOKEN_VARIABLE
 from spatia_bridge.client.transport import is_loopback
 from spatia_bridge.errors import InvalidInputError
@@ -38,7 +38,10 @@ async def _serve(args: argparse.Namespace, origins: list[str], certificate: Cert
         with contextlib.suppress(NotImplementedError):  # not on Windows; there Ctrl-C interrupts the loop
             loop.add_signal_handler(number, stop.set)
     data = Path(args.data) if args.data else default_data_dir()
-    sessions = build_host(data, args.generator, keep_revisions=args.keep_revisions, max_points=args.max_points)
+    generators = find_generators(args.profile, args.generator, weights=args.weights, device=args.device)
+    bounds = {"keep_revisions": args.keep_revisions, "max_points": args.max_points}
+    eyes = Eyes(args.depth, args.segmenter, args.moving, args.device)
+    sessions = build_host(data, args.generator, generators, profile=args.profile, eyes=eyes, **bounds)
     tune_process()
     token = os.environ.get(TOKEN_VARIABLE, "")
     websocket = None if args.no_ws else _address(args.host, _websocket_port(args))

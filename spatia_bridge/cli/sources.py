@@ -46,20 +46,21 @@ class Source:
     warnings: tuple[str, ...] = ()
 
 
-def load_source(text: str, views: int, size: tuple[int, int] | None) -> Source:
+def load_source(text: str, views: int, size: tuple[int, int] | None, depth: str = DEFAULT_ESTIMATOR) -> Source:
     """What the words of the command line mean.
 
     Args:
         views: how many of a capture's views to seed with.
         size: of the frames, or None.
+        depth: which estimator, for a photo.
     Raises:
-        NotFoundError: there is no such folder; InvalidInputError: what it holds cannot be used.
+        NotFoundError: there is no such folder, or estimator; InvalidInputError: what it holds cannot be used.
     """
     folder = sample_path(DEFAULT_SAMPLE) if text == SAMPLE else Path(text)
     if not folder.is_dir():
         raise NotFoundError(f"there is no folder {text}", f"give a folder that holds a capture or a case, or the word {SAMPLE!r}")
     if (folder / CASE_FILE).is_file():
-        return _of_case(folder.resolve().name, load_case(folder), size)
+        return _of_case(folder.resolve().name, load_case(folder), size, depth)
     return _of_capture(text, folder, views, size)
 
 
@@ -76,12 +77,12 @@ def _of_capture(text: str, folder: Path, wanted: int, size: tuple[int, int] | No
     return Source(capture.name or text, capture.licence, views, seeds, path, size or (k.width, k.height))
 
 
-def _of_case(name: str, case: Case, size: tuple[int, int] | None) -> Source:
+def _of_case(name: str, case: Case, size: tuple[int, int] | None, depth: str) -> Source:
     """The photo at the frames' size, its depth estimated, the path in the world that the estimate set upright."""
     width, height = size or frame_size(case.intrinsics.width, case.intrinsics.height)
     intrinsics = case.intrinsics.resized(width, height)
     colour = cv2.resize(case.colour, (width, height), interpolation=cv2.INTER_AREA)
-    estimate = find_depth_estimator(DEFAULT_ESTIMATOR).estimate(colour, intrinsics)
+    estimate = find_depth_estimator(depth).estimate(colour, intrinsics)
     photo = estimate.as_frame(colour, intrinsics)
     if case.mask is not None:
         mask = cv2.resize(case.mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0

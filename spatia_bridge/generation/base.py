@@ -60,7 +60,11 @@ class Step:
 
 @dataclass(frozen=True)
 class ClipShape:
-    """What a generator makes by default."""
+    """What a generator makes by default.
+
+    Attributes:
+        first_frames: new frames of a clip that nothing precedes; 0 = as many as of any other.
+    """
 
     width: int
     height: int
@@ -68,6 +72,7 @@ class ClipShape:
     preceding_frames: int = 4
     fps: float = 16.0
     references: int = 4
+    first_frames: int = 0
 
 
 Event = Step | GeneratedFrame

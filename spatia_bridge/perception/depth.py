@@ -1,38 +1,50 @@
 """What every depth estimator is: a picture and its intrinsics in; depth, gravity and what had to be assumed out.
 
+A clip of known cameras may tell more than its pictures one by one, so it has a method of its own.
+
 Backends are found by entry point (group `spatia_bridge.depth_estimators`); the core never asks which one it has. The one that
 needs no weights is `layout`.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from spatia_bridge.errors import InvalidInputError, NotFoundError
+from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import ColourImage, DepthImage, RgbdFrame
 from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
+from spatia_bridge.perception.backends import INSTALL, find_backend
 
 ENTRY_POINT_GROUP = "spatia_bridge.depth_estimators"
 
 
 @dataclass(frozen=True, eq=False)
-class DepthEstimate:
-    """What an estimator makes of one picture.
+class DepthMap:
+    """Depth of one picture.
 
     Attributes:
         depth_m: float32 (H, W) planar depth along the optical axis in metres; inf = sky or backdrop, 0 = unknown.
         confidence: float32 (H, W) in 0…1.
+    """
+
+    depth_m: DepthImage
+    confidence: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class DepthEstimate(DepthMap):
+    """What an estimator makes of one picture.
+
+    Attributes:
         gravity_camera: float64 (3,), the unit vector that points down, in the camera's frame (x right, y down, z forward).
         camera_height_m: how far the camera is above the ground.
         warnings: what was assumed or could not be found, a sentence each, for the designer to read.
     """
 
-    depth_m: DepthImage
-    confidence: npt.NDArray[np.float32]
     gravity_camera: npt.NDArray[np.float64]
     camera_height_m: float
     warnings: tuple[str, ...] = ()
@@ -55,19 +67,52 @@ class DepthEstimate:
         return RgbdFrame(Camera(intrinsics, pose), colour, self.depth_m, confidence=self.confidence)
 
 
-class DepthEstimator(Protocol):
-    """A source of depth for single pictures. Safe to call from several threads."""
+def no_check() -> None:
+    """Nobody cancels."""
+
+
+class DepthEstimator(ABC):
+    """A source of depth. Safe to call from several threads.
+
+    Attributes:
+        packages: that must be importable, none of which is imported before it is used.
+        install: how to get them.
+    """
+
+    packages: tuple[str, ...] = ()
+    install: str = INSTALL
 
     @property
+    @abstractmethod
     def name(self) -> str: ...
 
+    @abstractmethod
     def estimate(self, colour: ColourImage, intrinsics: Intrinsics) -> DepthEstimate:
         """Depth of a picture uint8 (H, W, 3) sRGB under its intrinsics. Equal input gives equal output.
 
         Raises:
             InvalidInputError: the picture is not of the size that the intrinsics state.
         """
-        ...
+
+    def estimate_clip(
+        self, colours: Sequence[ColourImage], cameras: Sequence[Camera], check: Callable[[], None] = no_check
+    ) -> Sequence[DepthMap]:
+        """Depth of a clip's pictures uint8 (H, W, 3), one size, whose cameras are known: one map a picture, in order.
+
+        Depth is planar under the given camera, at a scale that need not be the scene's, but is one for all. Unless an estimator
+        looks at several views at once it takes them one by one.
+
+        Args:
+            check: called between pictures, or groups of them; what it raises (CancelledError) ends the work.
+        Raises:
+            InvalidInputError: not one camera a picture, or a picture is not of its camera's size.
+        """
+        check_clip(colours, cameras)
+        maps = []
+        for colour, camera in zip(colours, cameras, strict=True):
+            check()
+            maps.append(self.estimate(colour, camera.intrinsics))
+        return maps
 
 
 def check_picture(colour: ColourImage, intrinsics: Intrinsics) -> None:
@@ -80,14 +125,18 @@ def check_picture(colour: ColourImage, intrinsics: Intrinsics) -> None:
         )
 
 
-def find_depth_estimator(name: str) -> DepthEstimator:
-    """A new estimator of this name.
+def check_clip(colours: Sequence[ColourImage], cameras: Sequence[Camera]) -> None:
+    """Raise InvalidInputError unless there is one camera a picture, each picture of its camera's size, and all of one."""
+    if len(colours) != len(cameras):
+        raise InvalidInputError(f"the clip has {len(colours)} pictures and {len(cameras)} cameras", "give one camera a picture")
+    for colour, camera in zip(colours, cameras, strict=True):
+        check_picture(colour, camera.intrinsics)
+    sizes = {colour.shape for colour in colours}
+    if len(sizes) > 1:
+        raise InvalidInputError(f"the clip has pictures of {sorted(sizes)}", "give pictures of one size")
 
-    Raises:
-        NotFoundError: none is installed under it.
-    """
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
-        estimator: DepthEstimator = point.load()()
-        return estimator
-    known = sorted(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
-    raise NotFoundError(f"there is no depth estimator {name!r}", f"use one of: {', '.join(known) or 'none is installed'}")
+
+def find_depth_estimator(choice: str, device: str = "") -> DepthEstimator:
+    """A new estimator: NAME, or NAME=WEIGHTS; see `backends.find_backend` for what it raises."""
+    estimator: DepthEstimator = find_backend(ENTRY_POINT_GROUP, "depth estimator", choice, device)
+    return estimator

@@ -30,7 +30,7 @@ class Job:
     Attributes:
         trajectory: the path, through the scene as it was when the job was asked for, see alignment.
         intrinsics: of the frames.
-        times_secs: float64 (clips, frames), when on the path each frame is.
+        times_secs: float64 (frames,) a clip, when on the path each frame is.
         alignment: `now_from_first` of the scene then.
         clip: 0-based, the one being made.
         take: its number, 0 before it has one.
@@ -43,7 +43,7 @@ class Job:
     fps: float
     trajectory: Trajectory
     intrinsics: Intrinsics
-    times_secs: npt.NDArray[np.float64]
+    times_secs: tuple[npt.NDArray[np.float64], ...]
     auto_accept: bool
     alignment: Similarity = field(default_factory=Similarity)
     cancel: CancelToken = field(default_factory=CancelToken)

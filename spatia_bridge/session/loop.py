@@ -11,6 +11,7 @@ from spatia_bridge.frames import GeneratedFrame, Projection, ReferenceFrame, Rgb
 from spatia_bridge.generation.base import CancelToken, ClipRequest, Event, Generator, Step
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory import Cause, Memory, Revision, Snapshot
+from spatia_bridge.perception.segment import Movers, Track
 from spatia_bridge.render.renderer import Renderer
 from spatia_bridge.session.carry import carried_take
 from spatia_bridge.slam.update import CheckPoint, Slam
@@ -21,10 +22,15 @@ Select = Callable[[Sequence[Projection]], tuple[ReferenceFrame, ...]]
 
 @dataclass(frozen=True, eq=False)
 class Stages:
-    """The parts that every session shares."""
+    """The parts that every session shares.
+
+    Attributes:
+        movers: mask what moves in generated frames; None = only generators and what contradicts memory tell.
+    """
 
     renderer: Renderer
     slam: Slam
+    movers: Movers | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +72,10 @@ def make_take(
     references = select(projection)
     request = ClipRequest(projection, references, plan.preceding, plan.prompt, plan.seed)
     frames: list[GeneratedFrame] = []
+    track = stages.movers.track(plan.prompt) if stages.movers else None
     for event in generator.generate(request, cancel):
         cancel.raise_if_cancelled()
-        made = event if isinstance(event, Step) else storable(event)
+        made = event if isinstance(event, Step) else storable(_masked(event, track))
         publish(made)
         if isinstance(made, GeneratedFrame):
             frames.append(made)
@@ -113,6 +120,14 @@ def plant(stages: Stages, memory: Memory, frames: Sequence[RgbdFrame], clip: int
 def _viewpoints(cameras: Sequence[Camera]) -> npt.NDArray[np.float64]:
     """(N, 3) where they stand, metres."""
     return np.array([camera.position_world for camera in cameras]).reshape(-1, 3)
+
+
+def _masked(frame: GeneratedFrame, track: Track | None) -> GeneratedFrame:
+    """The frame with what a segmenter says moves added to what its generator says."""
+    if track is None:
+        return frame
+    moves = track(frame.colour)
+    return replace(frame, dynamic=moves if frame.dynamic is None else frame.dynamic | moves)
 
 
 def storable(frame: GeneratedFrame) -> GeneratedFrame:

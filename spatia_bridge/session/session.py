@@ -1,6 +1,7 @@
 """A session: one scene with its memory, takes, jobs and watchers. It lives on the event loop; heavy work goes to the workers."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from spatia_bridge.errors import (
     NotFoundError,
     RejectedUpdateError,
     SpatiaError,
+    StoreError,
     UnavailableError,
 )
 from spatia_bridge.frames import GeneratedFrame, Projection, ReferenceFrame, RgbdFrame, Take
@@ -97,7 +99,7 @@ class Session:
         self.recorder = Recorder()
         self.recording_by: object | None = None  # the one client whose poses are recorded: clocks differ
         self._store = store
-        self._gallery = Gallery(store)
+        self._gallery = Gallery(store, stages.renderer)
         self._stages = stages
         self._make_generator = make_generator
         self._workers = workers
@@ -105,6 +107,8 @@ class Session:
         self._subscribers: list[Subscriber] = []
         self._jobs = JobQueue(self._run_job, self._publish)
         self._writing = asyncio.Lock()  # revisions are made and told in one order
+        self._calm = asyncio.Event()  # no edit is being made
+        self._calm.set()
         self._next_clip = store.next_clip_number()  # counted here: the store only knows finished clips
         self._takes: dict[int, Take] = {}  # undecided ones that this process made
         self._infos: dict[int, TakeInfo] = {}
@@ -190,20 +194,31 @@ class Session:
 
     async def edit(self, edit: Edit) -> Revision:
         self._check_open()
-        async with self._writing:
-            return await self._make_revision(self.memory.edit, edit)
+        return await self._make_edit(self.memory.edit, edit)
 
     async def undo(self) -> Revision:
         """Raises ConflictError when there is nothing to undo."""
         self._check_open()
-        async with self._writing:
-            return await self._make_revision(self.memory.undo)
+        return await self._make_edit(self.memory.undo)
 
     async def redo(self) -> Revision:
         """Raises ConflictError when there is nothing to redo."""
         self._check_open()
+        return await self._make_edit(self.memory.redo)
+
+    async def _make_edit(self, make: Callable[..., Revision], *args: object) -> Revision:
         async with self._writing:
-            return await self._make_revision(self.memory.redo)
+            self._calm.clear()
+            try:
+                return await self._make_revision(make, *args)
+            finally:
+                self._calm.set()
+
+    async def calm(self, at_most_secs: float) -> None:
+        """Until no edit is being made, or the time is over: what only looks at memory lets those who change it go first."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most_secs):
+                await self._calm.wait()
 
     def generate(self, spec: GenerateSpec) -> int:
         """Queue a job; its number. What is wrong with the request is said at once.
@@ -226,7 +241,7 @@ class Session:
             shape.fps,
             trajectory,
             intrinsics,
-            trajectory.clip_times(shape.fps, shape.new_frames, spec.clips),
+            trajectory.clip_times(shape.fps, shape.new_frames, spec.clips, 0 if self._taken() else shape.first_frames),
             spec.auto_accept,
             spec.alignment or self.memory.snapshot().alignment,
         )
@@ -261,6 +276,9 @@ class Session:
             raise
         finally:
             self._deciding.discard(take)
+        if any(frame.depth_m is None for frame in kept.frames):
+            with contextlib.suppress(StoreError, NotFoundError):  # the take is in memory; its frames are of less use then
+                await self._workers.run_long(lambda: self._gallery.give_depth(kept, self.memory.at(revision.number)))
         self._takes.pop(take, None)
         self._tell_take(replace(self._infos[take], state=TakeState.ACCEPTED))
         self._decide(take, True)
@@ -466,9 +484,13 @@ class Session:
         finally:
             del self._decisions[take]
 
+    def _taken(self) -> list[int]:
+        """The clips of the takes that memory rests on, oldest first."""
+        return [r.clip for r in self.memory.lineage() if r.cause in (Cause.TAKE, Cause.FORK) and r.clip]
+
     def _preceding(self, base: Snapshot, count: int) -> tuple[tuple[FrameKey, ...], tuple[RgbdFrame, ...]]:
         """The tail of the last take that memory still holds (an undone one no longer precedes anything), oldest first."""
-        clips = [r.clip for r in self.memory.lineage() if r.cause in (Cause.TAKE, Cause.FORK) and r.clip]
+        clips = self._taken()
         if not clips or not count:
             return (), ()
         last = self._store.take_info(clips[-1])

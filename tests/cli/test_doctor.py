@@ -4,6 +4,7 @@ import json
 
 from spatia_bridge.cli import doctor
 from spatia_bridge.cli.main import main
+from spatia_bridge.profiles import PROFILES
 
 
 def findings(capsys, *more):
@@ -39,3 +40,12 @@ def test_people_get_lines(capsys, tmp_path):
     assert main(["doctor", "--data", str(tmp_path)]) == 0
     text = capsys.readouterr().out
     assert "reproject" in text and text.rstrip().endswith("Everything that is needed works.")
+
+
+def test_profiles_are_explained_and_their_weights_looked_for(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPATIA_BRIDGE_MODELS", str(tmp_path / "models"))
+    status, said = findings(capsys, "--data", str(tmp_path), "--profile", "server-80gb")
+    by_name = {f["name"]: f for f in said["findings"]}
+    assert status == 0 and set(PROFILES) == {f["name"] for f in said["findings"] if f["area"] == "profiles"}
+    assert by_name["wan-vace-14b"]["state"] == "absent" and "models fetch wan-vace-14b" in by_name["wan-vace-14b"]["remedy"]
+    assert "80 GB" in by_name["server-80gb"]["detail"]

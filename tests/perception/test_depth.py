@@ -7,7 +7,7 @@ import pytest
 
 from spatia_bridge.errors import NotFoundError
 from spatia_bridge.geometry import se3
-from spatia_bridge.perception import depth
+from spatia_bridge.perception import backends, depth
 from spatia_bridge.perception.depth import DepthEstimate, DepthEstimator, find_depth_estimator
 from spatia_bridge.perception.layout import LayoutEstimator
 
@@ -32,10 +32,7 @@ def test_a_level_camera_is_not_turned() -> None:
 def test_estimators_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("layout", "spatia_bridge.perception.layout:LayoutEstimator", depth.ENTRY_POINT_GROUP)
 
-    def installed(group: str, name: str | None = None) -> list[EntryPoint]:
-        return [point] if group == depth.ENTRY_POINT_GROUP and name in (None, "layout") else []
-
-    monkeypatch.setattr(depth, "entry_points", installed)
+    monkeypatch.setattr(backends, "entry_points", lambda group: [point] if group == depth.ENTRY_POINT_GROUP else [])
     found: DepthEstimator = find_depth_estimator("layout")
     assert isinstance(found, LayoutEstimator) and found.name == "layout"
     with pytest.raises(NotFoundError, match=r"'clairvoyance'.*layout"):

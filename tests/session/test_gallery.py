@@ -3,11 +3,19 @@
 import numpy as np
 
 from spatia_bridge.geometry.similarity import Similarity
+from spatia_bridge.geometry.trajectory import trajectory_of
 from spatia_bridge.link.events import TakeChanged
 from spatia_bridge.memory import Box, Realign, RemoveRegion
+from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.retrieval import FrameKey
 from spatia_bridge.session.carry import carried_frame
+from spatia_bridge.session.host import SessionHost
+from spatia_bridge.session.loop import Stages
 from spatia_bridge.session.session import GenerateSpec
+from spatia_bridge.slam.update import Slam
+from spatia_bridge.store.library import SessionLibrary
+from tests.contracts.generator import KnownDepth
+from tests.contracts.loop import RoomPainter, colour_only
 from tests.session.test_session import PATH, Dreamer, Watcher, dreamer, host, make_host, seeded  # noqa: F401
 from tests.worlds import PILLAR_HIGH, PILLAR_LOW, camera, look
 
@@ -78,4 +86,42 @@ async def test_references_survive_scaling_and_restarts(tmp_path, dreamer):  # no
     await session.edit(Realign(Similarity(2.0)))
     np.testing.assert_allclose(session._gallery.frame(session.memory.snapshot(), FrameKey(1, 0)).depth_m, 2 * depth)
     assert isinstance(dreamer, Dreamer)
+    await host.close()
+
+
+async def test_frames_that_came_without_depth_see_what_memory_shows_there(tmp_path):
+    """They become references, and what is removed later is hidden in them, also after the scene was scaled and opened again."""
+    renderer = CpuRenderer()
+    stages = Stages(renderer, Slam(renderer, estimator=KnownDepth()))
+    turning = trajectory_of([camera(target=(x, -0.5, -1.0)) for x in np.linspace(0, 2.5, 25)])
+
+    def opened():
+        return SessionHost(SessionLibrary(tmp_path), stages, {"room": lambda: RoomPainter(colour_only)}, "room")
+
+    def check_depth(number):
+        base = session.memory.snapshot()
+        frame = session._gallery.frame(base, FrameKey(number, 24))
+        shown = renderer.render(base, frame.camera)
+        assert shown.coverage.mean() > 0.8
+        np.testing.assert_allclose(frame.depth_m[shown.coverage], shown.depth_m[shown.coverage], rtol=2e-3)
+
+    host = opened()  # noqa: F811
+    session, watcher = await seeded(host)
+    await watcher.finished(session.generate(GenerateSpec(trajectory=turning, clips=1)))
+    (first,) = session.open_takes()
+    await session.accept(first.number)
+    check_depth(first.number)
+    await host.close()
+    host = opened()
+    session = await host.open("scene")
+    await Watcher(session).finished(session.generate(GenerateSpec(trajectory=turning, clips=1)))
+    (second,) = session.open_takes()
+    assert first.number in {r.clip for r in second.references}
+    kept = session._takes[second.number]
+    await session.edit(Realign(Similarity(2.0)))
+    session._gallery.give_depth(kept, session.memory.snapshot())  # a take that was made before the scene was scaled
+    for number in (first.number, second.number):
+        check_depth(number)
+    await session.edit(RemoveRegion(Box.from_bounds(2 * PILLAR_LOW - 0.1, 2 * PILLAR_HIGH + 0.1)))
+    assert 0.02 < session._gallery.frame(session.memory.snapshot(), FrameKey(first.number, 0)).dynamic.mean() < 0.5
     await host.close()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,6 +145,15 @@ async def test_an_accepted_take_is_a_revision_and_its_frames_precede_the_next(ho
     assert session.memory.snapshot().points == points
     await watcher.finished(session.generate(GenerateSpec(trajectory=PATH, clips=1)))
     assert dreamer.preceding[-1] == 0  # what was undone precedes nothing
+
+
+async def test_a_clip_that_nothing_precedes_may_have_another_length(host, dreamer):
+    dreamer.shape = replace(dreamer.shape, first_frames=9)
+    session, watcher = await seeded(host)
+    for _ in range(2):
+        await watcher.finished(session.generate(GenerateSpec(trajectory=PATH, clips=2, auto_accept=True)))
+    takes = [session.take_info(event.revision.clip) for event in watcher.of(RevisionMade)]
+    assert [take.frames_total for take in takes] == [9, 6, 6, 6]
 
 
 async def test_every_event_comes_in_order(host):

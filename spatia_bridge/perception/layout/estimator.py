@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from spatia_bridge.frames import ColourImage, DepthImage, Mask
 from spatia_bridge.geometry.camera import Camera, Intrinsics
-from spatia_bridge.perception.depth import DepthEstimate, check_picture
+from spatia_bridge.perception.depth import DepthEstimate, DepthEstimator, check_picture
 from spatia_bridge.perception.layout.evidence import find_evidence
 from spatia_bridge.perception.layout.gravity import Frame, consistency, find_frame
 from spatia_bridge.perception.layout.lines import Segments, find_segments
@@ -63,7 +63,7 @@ class Reading:
     warnings: tuple[str, ...]
 
 
-class LayoutEstimator:
+class LayoutEstimator(DepthEstimator):
     """A DepthEstimator without weights: ground, walls, ceiling, things, sky. Deterministic; a second or two for 1248×704."""
 
     def __init__(self, config: LayoutConfig | None = None) -> None:
