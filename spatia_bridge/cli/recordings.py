@@ -16,8 +16,9 @@ from typing import Any, overload
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from spatia_bridge.app import default_data_dir
+from spatia_bridge.app import NO_SEGMENTER, default_data_dir
 from spatia_bridge.cli.place import Access, open_server
 from spatia_bridge.cli.progress import Reporter, Stage
 from spatia_bridge.client import BridgeClient, SessionsClient
@@ -27,6 +28,7 @@ from spatia_bridge.geometry.camera import Intrinsics
 from spatia_bridge.geometry.trajectory import Trajectory
 from spatia_bridge.link.limits import MAX_SEED_PIXELS
 from spatia_bridge.perception.depth import find_depth_estimator
+from spatia_bridge.perception.segment import Movers, check_words, find_segmenter
 from spatia_bridge.samples.capture import load_capture
 from spatia_bridge.samples.recording import at_size, is_rgbd_folder, open_rgbd_folder, read_video
 from spatia_bridge.slam.odometry import Odometry, recover_poses
@@ -59,6 +61,10 @@ def run(args: argparse.Namespace) -> None:
     with reporter.stage("read") as stage:
         recording = load_recording(source, args, stage)
         stage.result = f"{source.name}: {len(recording.frames)} frames"
+    if args.segmenter != NO_SEGMENTER:
+        with reporter.stage("find what moves") as stage:
+            recording = replace(recording, frames=_masked(recording.frames, args, stage))
+            stage.result = f"by {args.segmenter}"
     for text in recording.assumed:
         print(f"assumed: {text}", file=sys.stderr)
     if not args.server:
@@ -92,7 +98,7 @@ def load_recording(source: Path, args: argparse.Namespace, stage: Stage) -> Reco
 
 
 def _of_video(source: Path, args: argparse.Namespace, stage: Stage) -> Recording:
-    estimator = find_depth_estimator(args.estimator)
+    estimator = find_depth_estimator(args.depth)
     if not (args.fov or args.intrinsics):
         raise InvalidInputError(f"{source.name} does not say which lens took it", "add --fov DEGREES or --intrinsics")
     pictures, fps = read_video(source, args.every)
@@ -106,7 +112,7 @@ def _of_video(source: Path, args: argparse.Namespace, stage: Stage) -> Recording
         frames.append(replace(estimate.as_frame(colour, lens), time_secs=number / fps))
         if not number:
             assumed |= dict.fromkeys(estimate.warnings)
-    return Recording(frames, estimated=True, assumed=(*assumed, f"depth is what the estimator {args.estimator} makes of it"))
+    return Recording(frames, estimated=True, assumed=(*assumed, f"depth is what the estimator {args.depth} makes of it"))
 
 
 def _lens(args: argparse.Namespace, width: int, height: int) -> Intrinsics:
@@ -134,6 +140,38 @@ class _Resized(Sequence[RgbdFrame]):
         if isinstance(number, slice):
             return _Resized(self._frames[number], self._size)
         return at_size(self._frames[number], *self._size) if self._size else self._frames[number]
+
+
+class _Masked(Sequence[RgbdFrame]):
+    """Frames with masks of what moves, each when it is asked for; the masks are kept as bits."""
+
+    def __init__(self, frames: Sequence[RgbdFrame], masks: Sequence[npt.NDArray[np.uint8]]) -> None:
+        self._frames, self._masks = frames, masks
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, number: int) -> RgbdFrame: ...
+    @overload
+    def __getitem__(self, number: slice) -> "_Masked": ...
+    def __getitem__(self, number: int | slice) -> "RgbdFrame | _Masked":
+        if isinstance(number, slice):
+            return _Masked(self._frames[number], self._masks[number])
+        frame = self._frames[number]
+        shape = frame.depth_m.shape
+        moves = np.unpackbits(self._masks[number], count=frame.depth_m.size).reshape(shape).astype(bool)
+        return replace(frame, dynamic=moves if frame.dynamic is None else frame.dynamic | moves)
+
+
+def _masked(frames: Sequence[RgbdFrame], args: argparse.Namespace, stage: Stage) -> _Masked:
+    """The frames with what a segmenter says moves added to what they say themselves."""
+    track = Movers(find_segmenter(args.segmenter), check_words(args.moving.split(",")) if args.moving else ()).track("")
+    masks = []
+    for number, frame in enumerate(frames):
+        stage.update(number / len(frames), f"frame {number + 1} of {len(frames)}")
+        masks.append(np.packbits(track(frame.colour)))
+    return _Masked(frames, masks)
 
 
 async def _import(args: argparse.Namespace, session: str, recording: Recording, reporter: Reporter) -> dict[str, Any]:

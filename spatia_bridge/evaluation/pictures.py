@@ -50,6 +50,15 @@ class Shot:
         return float(self.coverage.mean())
 
 
+@dataclass(frozen=True, eq=False)
+class PictureRow:
+    """A row of a sheet: its name, what to know about it, and a picture (H, W, 3) a column."""
+
+    name: str
+    hint: str
+    images: Sequence[ColourImage]
+
+
 def _even(value: int) -> int:
     return value + value % 2
 
@@ -117,21 +126,33 @@ def contact_sheet(picked: Sequence[Shot], title: str, notes: Sequence[str] = (),
     """
     if not picked:
         raise InvalidInputError("there are no frames to show", "make one clip or more")
-    rows = _sheet_rows(picked)
-    height = round(width * picked[0].frame.shape[0] / picked[0].frame.shape[1])
-    top = 84
+    heads = [(f"clip {shot.clip} · frame {shot.number + 1}", f"memory fills {shot.covered:.0%}") for shot in picked]
+    return picture_sheet(_sheet_rows(picked), heads, title, notes, width)
+
+
+def picture_sheet(
+    rows: Sequence[PictureRow], heads: Sequence[tuple[str, str]], title: str, notes: Sequence[str] = (), width: int = 288
+) -> ColourImage:
+    """A table of pictures (H, W, 3), all of one aspect.
+
+    Args:
+        heads: of the columns: what they are, and a quieter word to it.
+        notes: lines under the rows.
+        width: of each picture in pixels.
+    """
+    first = rows[0].images[0]
+    height, top = round(width * first.shape[0] / first.shape[1]), 84
     sheet = blank(
-        _LABEL_COLUMN + len(picked) * (width + _GAP) + _GAP, top + len(rows) * (height + _GAP) + 12 + 22 * len(notes) + _GAP
+        _LABEL_COLUMN + len(heads) * (width + _GAP) + _GAP, top + len(rows) * (height + _GAP) + 12 + 22 * len(notes) + _GAP
     )
     write(sheet, title, (_GAP * 2, 38), 24, TEXT, BOLD)
-    for column, shot in enumerate(picked):
-        x = _LABEL_COLUMN + column * (width + _GAP)
-        after = write(sheet, f"clip {shot.clip} · frame {shot.number + 1}", (x, 74), 14, TEXT)
-        write(sheet, f"memory fills {shot.covered:.0%}", (after + 12, 74), 13, QUIET)
-    for row, (name, hint, images) in enumerate(rows):
-        y = top + row * (height + _GAP)
-        _row_label(sheet, name, hint, y + height // 2)
-        for column, image in enumerate(images):
+    for column, (head, hint) in enumerate(heads):
+        after = write(sheet, head, (_LABEL_COLUMN + column * (width + _GAP), 74), 14, TEXT)
+        write(sheet, hint, (after + 12, 74), 13, QUIET)
+    for number, row in enumerate(rows):
+        y = top + number * (height + _GAP)
+        _row_label(sheet, row.name, row.hint, y + height // 2)
+        for column, image in enumerate(row.images):
             x = _LABEL_COLUMN + column * (width + _GAP)
             sheet[y : y + height, x : x + width] = fitted(image, width, height)
     for line, note in enumerate(notes):
@@ -139,14 +160,14 @@ def contact_sheet(picked: Sequence[Shot], title: str, notes: Sequence[str] = (),
     return sheet
 
 
-def _sheet_rows(picked: Sequence[Shot]) -> list[tuple[str, str, list[ColourImage]]]:
+def _sheet_rows(picked: Sequence[Shot]) -> list[PictureRow]:
     rows = [
-        (PROJECTION_TITLE, PROJECTION_HINT, [mark_unknown(shot.projection, shot.coverage) for shot in picked]),
-        (FRAME_TITLE, FRAME_HINT, [shot.frame for shot in picked]),
+        PictureRow(PROJECTION_TITLE, PROJECTION_HINT, [mark_unknown(shot.projection, shot.coverage) for shot in picked]),
+        PictureRow(FRAME_TITLE, FRAME_HINT, [shot.frame for shot in picked]),
     ]
     truths = [shot.truth for shot in picked if shot.truth is not None]
     if len(truths) == len(picked):
-        rows.append((TRUTH_TITLE, TRUTH_HINT, truths))
+        rows.append(PictureRow(TRUTH_TITLE, TRUTH_HINT, truths))
     return rows
 
 

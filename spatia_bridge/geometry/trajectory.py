@@ -59,33 +59,39 @@ class Trajectory:
         start, end = self.cameras[after - 1].world_from_camera, self.cameras[after].world_from_camera
         return Camera(k, se3.interpolate(start, end, (time_secs - t0) / (t1 - t0)))
 
-    def clips(self, fps: float, new_frames: int, intrinsics: Intrinsics, clips: int = 0) -> tuple[tuple[Camera, ...], ...]:
+    def clips(
+        self, fps: float, new_frames: int, intrinsics: Intrinsics, clips: int = 0, first_frames: int = 0
+    ) -> tuple[tuple[Camera, ...], ...]:
         """Cut into clips of new_frames cameras each, at `clip_times`. Heavy for many: tens of microseconds a frame."""
-        return tuple(self.along(times, intrinsics) for times in self.clip_times(fps, new_frames, clips))
+        return tuple(self.along(times, intrinsics) for times in self.clip_times(fps, new_frames, clips, first_frames))
 
     def along(self, times_secs: npt.NDArray[np.float64], intrinsics: Intrinsics) -> tuple[Camera, ...]:
         """The cameras at these times (N,)."""
         return tuple(self.at(float(time_secs), intrinsics) for time_secs in times_secs)
 
-    def clip_times(self, fps: float, new_frames: int, clips: int = 0) -> npt.NDArray[np.float64]:
-        """When the frames of each clip are: float64 (clips, new_frames) seconds.
+    def clip_times(
+        self, fps: float, new_frames: int, clips: int = 0, first_frames: int = 0
+    ) -> tuple[npt.NDArray[np.float64], ...]:
+        """When the frames of each clip are, in seconds: float64 (new_frames,) each, the first (first_frames,) unless that is 0.
 
         A clip's first new frame follows the last one of the clip before it; what overlaps is only the preceding frames, which the
         generator gets as pictures. With clips = 0 time runs as recorded (one frame every 1/fps, the last clip holds still at the
         end if time runs out); otherwise the trajectory is spread evenly over that many clips, so that the very first frame is its
         first pose and the very last frame its last.
         """
-        if clips < 0 or clips > MAX_CLIPS or new_frames < 1 or not fps > 0:
+        if clips < 0 or clips > MAX_CLIPS or new_frames < 1 or first_frames < 0 or not fps > 0:
             raise InvalidInputError(f"{clips} clips of {new_frames} frames at {fps} fps", f"use 1 to {MAX_CLIPS} clips")
-        step = 1.0 / fps
+        step, first = 1.0 / fps, first_frames or new_frames
+        wanted = clips
         if clips == 0:
-            clips = int(np.ceil((self.duration_secs / step + 1) / new_frames - 1e-9))
+            clips = 1 + max(int(np.ceil((self.duration_secs / step + 1 - first) / new_frames - 1e-9)), 0)
             if clips > MAX_CLIPS:
                 raise LimitExceededError(f"the trajectory makes {clips} clips", f"send at most {MAX_CLIPS} clips' worth")
-        elif clips * new_frames > 1:
-            step = self.duration_secs / (clips * new_frames - 1)
-        times = self.times_secs[0] + step * np.arange(clips * new_frames)
-        return np.asarray(times.reshape(clips, new_frames), np.float64)
+        frames = first + (clips - 1) * new_frames
+        if wanted and frames > 1:
+            step = self.duration_secs / (frames - 1)
+        times = self.times_secs[0] + step * np.arange(frames, dtype=np.float64)
+        return tuple(np.split(times, range(first, frames, new_frames)))
 
 
 class Recorder:

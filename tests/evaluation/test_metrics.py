@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spatia_bridge.errors import InvalidInputError
-from spatia_bridge.evaluation.metrics import psnr, ssim, ssim_map
+from spatia_bridge.evaluation.metrics import interval, psnr, ssim, ssim_map, weighted_mean
 
 rng = np.random.default_rng(0)
 
@@ -87,3 +87,22 @@ def test_what_cannot_be_compared_is_refused():
         psnr(picture(), picture(), np.ones((3, 3), bool))
     with pytest.raises(InvalidInputError, match="smaller"):
         ssim(picture(8, 50), picture(8, 50))
+
+
+def test_the_interval_holds_the_mean_and_narrows_with_more_values():
+    values = rng.normal(5, 1, 400)
+    low, high = interval(values)
+    assert low < values.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.15)
+    few_low, few_high = interval(values[:25])
+    assert few_high - few_low > 2 * (high - low)
+    assert interval(values) == (low, high)
+
+
+def test_weighed_ratios_are_the_ratio_of_sums_and_gaps_are_left_out():
+    above, below = np.array([1.0, 9.0, 4.0]), np.array([2.0, 3.0, 8.0])
+    assert weighted_mean(above / below, below) == pytest.approx(above.sum() / below.sum())
+    low, high = interval(above / below, below)
+    assert low < above.sum() / below.sum() < high
+    assert weighted_mean([1.0, math.nan, 3.0, math.inf]) == 2.0
+    assert math.isnan(weighted_mean([math.nan])) and all(map(math.isnan, interval([math.nan])))

@@ -77,6 +77,17 @@ def test_a_trajectory_in_its_own_time_holds_still_at_the_end():
     np.testing.assert_allclose(places[21:], 4)
 
 
+def test_the_first_clip_may_have_another_length():
+    """As the paper's case of 193 poses: 121 frames, then 72."""
+    recorded = path(193, step=1 / 24)
+    for clips in (recorded.clips(24, 72, K, 0, 121), recorded.clips(24, 72, K, 2, 121)):
+        assert [len(clip) for clip in clips] == [121, 72]
+        places = [view.position_world[0] for clip in clips for view in clip]
+        np.testing.assert_allclose(places, np.arange(193), atol=1e-6)
+    assert [len(clip) for clip in path(100, step=1 / 24).clips(24, 72, K, 0, 121)] == [121]
+    assert [len(clip) for clip in path(194, step=1 / 24).clips(24, 72, K, 0, 121)] == [121, 72, 72]
+
+
 @given(st.lists(st.floats(-5, 15, allow_nan=False), min_size=1, max_size=8))
 def test_between_two_poses_the_camera_is_between_them(times):
     line = path()

@@ -75,6 +75,20 @@ class Plan:
     prompt_there: npt.NDArray[np.bool_]  # (B,)
 
 
+@dataclass(frozen=True, eq=False)
+class Own:
+    """What the network itself made of the clips before: in place of true frames of the same numbers, as it is in use.
+
+    Attributes:
+        numbers: int64 (B, N), of frames; there: bool (B,), whether that clip is to be believed.
+        state: float32 (B, N, 5, H, W).
+    """
+
+    numbers: Indexes
+    there: npt.NDArray[np.bool_]
+    state: Tensor
+
+
 def load_footage(folder: Path, width: int, device: torch.device | str = "cpu", limit: int = 0) -> Footage:
     """Read all walks of a folder, at their own width or half of it.
 
@@ -143,6 +157,29 @@ def plan(footage: Footage, batch: int, rng: np.random.Generator, drop: float = D
     )  # fmt: skip
 
 
+def before(footage: Footage, chosen: Plan) -> tuple[Plan, npt.NDArray[np.bool_]]:
+    """The clips that end where the chosen ones begin, and which of them (B,) lie within their walks.
+
+    Memory is made of the same sources, less those that such a clip is to show itself.
+    """
+    begin = chosen.target[:, :1]
+    stride = chosen.target[:, 1:2] - begin
+    low = footage.first[begin]
+    target = begin + stride * np.arange(-FRAMES, 0)
+    preceding = target[:, :1] + stride * np.arange(-PRECEDING, 0)
+    itself = (chosen.sources >= target[:, :1]) & (chosen.sources < begin)
+    shown = (chosen.references >= target[:, :1]) & (chosen.references < begin)
+    earlier = replace(
+        chosen,
+        target=np.maximum(target, low),
+        source_there=chosen.source_there & ~itself,
+        reference_there=chosen.reference_there & ~shown,
+        preceding=np.maximum(preceding, low),
+        preceding_there=chosen.preceding_there & (preceding >= low),
+    )
+    return earlier, (target[:, 0] >= low[:, 0]) & (stride[:, 0] > 0)
+
+
 def _others(footage: Footage, begin: Indexes, rng: np.random.Generator, count: int) -> Indexes:
     """Frames (B, count) of the same walks from around the clips but not of them."""
     away = rng.integers(1, WINDOW, (len(begin), count))
@@ -164,11 +201,14 @@ def _looking_alike(footage: Footage, begin: Indexes, candidates: Indexes) -> Ind
     return np.take_along_axis(candidates, best, axis=1)
 
 
-def make_clips(footage: Footage, chosen: Plan, seed: int, *, corrupt: bool = True) -> tuple[Conditions, Tensor]:
+def make_clips(
+    footage: Footage, chosen: Plan, seed: int, *, corrupt: bool = True, own: Own | None = None
+) -> tuple[Conditions, Tensor]:
     """The conditions and the true states, float32 (B, N, 5, H, W), on the footage's device.
 
     Args:
         seed: of what is corrupted, and how; the same on the same kind of device.
+        own: stands for true frames in memory, among references and preceding frames; never in the truth.
     """
     device = footage.colour.device
     dice = torch.Generator(device).manual_seed(seed)
@@ -180,7 +220,9 @@ def make_clips(footage: Footage, chosen: Plan, seed: int, *, corrupt: bool = Tru
 
     target, cameras = _states(footage, chosen.target), poses(chosen.target)
     there = torch.from_numpy(chosen.source_there).to(device)
-    colour, depth, coverage, confidence = _memory(footage, chosen, there, poses(chosen.sources), cameras, lenses, dice, corrupt)
+    colour, depth, coverage, confidence = _memory(
+        footage, chosen, there, poses(chosen.sources), cameras, lenses, dice, corrupt, own
+    )
     known = coverage[:, :, None]
     pictures = torch.cat([colour, log_depth(depth)[:, :, None]], dim=2) * known
     fill = push_pull(pictures.flatten(0, 1), known.flatten(0, 1)).view_as(pictures)
@@ -189,7 +231,7 @@ def make_clips(footage: Footage, chosen: Plan, seed: int, *, corrupt: bool = Tru
     prompted = torch.from_numpy(chosen.prompt_there).to(device)[:, None]
     words = words_of(target, footage.actors[torch.from_numpy(chosen.target).to(device)], footage.creatures[chosen.target[:, 0]])
     down = torch.from_numpy(anchor[:, 0, :3, 1].copy()).float().to(device)
-    given = Given(_states(footage, shown), rays(poses(shown), down, lenses), valid, PRECEDING)
+    given = Given(_states(footage, shown, own), rays(poses(shown), down, lenses), valid, PRECEDING)
     return Conditions(fill, known.float(), confidence, cameras, down, lenses, given, words * prompted), target
 
 
@@ -207,20 +249,25 @@ def without(conditions: Conditions, part: str) -> Conditions:
     return replace(conditions, given=replace(given, valid=given.valid & (keep if part == "references" else ~keep)))
 
 
-def _states(footage: Footage, numbers: Indexes) -> Tensor:
-    """Float32 (B, N, 5, H, W)."""
+def _states(footage: Footage, numbers: Indexes, own: Own | None = None) -> Tensor:
+    """Float32 (B, N, 5, H, W) of these frames, from `own` where it has them."""
     at = torch.from_numpy(numbers).to(footage.colour.device)
     colour = footage.colour[at].movedim(-1, 2).float() / 127.5 - 1.0
     moves = (footage.actors[at] > 0).float() * 2.0 - 1.0
-    return torch.cat([colour, footage.depth[at].float()[:, :, None], moves[:, :, None]], dim=2)
+    states = torch.cat([colour, footage.depth[at].float()[:, :, None], moves[:, :, None]], dim=2)
+    if own is not None:
+        same = (numbers[:, :, None] == own.numbers[:, None]) & own.there[:, None, None]
+        clip, place, frame = (torch.from_numpy(index).to(states.device) for index in same.nonzero())
+        states[clip, place] = own.state[clip, frame]
+    return states
 
 
 def _memory(
     footage: Footage, chosen: Plan, there: Tensor, sources: Tensor, cameras: Tensor, lenses: Lenses,
-    dice: torch.Generator, corrupt: bool,
+    dice: torch.Generator, corrupt: bool, own: Own | None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """What memory shows: colour (B, N, 3, H, W), depth in metres and coverage (B, N, H, W), confidence (B, N, 1, H, W)."""
-    state = _states(footage, chosen.sources)
+    state = _states(footage, chosen.sources, own)
     depth = metres(state[:, :, 3])
     usable = (depth > 0) & (state[:, :, 4] < 0) & there[:, :, None, None]
     colour, trust = state[:, :, :3], torch.ones(there.shape, device=depth.device)

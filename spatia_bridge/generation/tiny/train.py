@@ -24,7 +24,16 @@ from torch import Tensor
 from spatia_bridge.errors import InvalidInputError, SpatiaError
 from spatia_bridge.generation.tiny import flow
 from spatia_bridge.generation.tiny.conditions import Conditions
-from spatia_bridge.generation.tiny.data import DROP, Footage, load_footage, make_clips, plan
+from spatia_bridge.generation.tiny.data import (
+    DROP,
+    Footage,
+    Own,
+    Plan,
+    before,
+    load_footage,
+    make_clips,
+    plan,
+)
 from spatia_bridge.generation.tiny.network import Network, NetworkConfig
 from spatia_bridge.generation.tiny.weights import load_network, load_tensors, save_network, save_tensors
 
@@ -43,6 +52,7 @@ class TrainConfig:
         rate: the learning rate after `warm_up` steps; steps: where it has come down to nothing along a cosine, 0 = never.
         average: of the weights, the share that stays a step.
         drop: how often each condition is left out.
+        own: the last share of `steps`, in which every other step goes on from the network's own output.
         report, validate, save: every so many steps.
         validation_clips: how many.
     """
@@ -55,6 +65,7 @@ class TrainConfig:
     steps: int = 0
     average: float = 0.999
     drop: float = DROP
+    own: float = 0.2
     report: int = 25
     validate: int = 250
     save: int = 250
@@ -83,7 +94,9 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         for part in range(c.parts):
             seed = (self.step * c.parts + part) * 2**20 + c.seed
-            conditions, target = batch_of(footage, c.batch // c.parts, seed, c.drop)
+            chosen = plan(footage, c.batch // c.parts, np.random.default_rng(seed), c.drop)
+            own = self._own(footage, chosen, seed) if on_own_output(c, self.step) else None
+            conditions, target = make_clips(footage, chosen, seed, own=own)
             dice = torch.Generator(self.device).manual_seed(seed + 1)
             noise = torch.randn(target.shape, generator=dice, device=self.device)
             at = flow.LATEST * torch.rand(len(target), generator=dice, device=self.device)
@@ -100,6 +113,17 @@ class Trainer:
             for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 mean.lerp_(now, 1 - keep)
         return measured
+
+    @torch.no_grad()
+    def _own(self, footage: Footage, chosen: Plan, seed: int) -> Own:
+        """What the average makes of the clips before."""
+        earlier, there = before(footage, chosen)
+        conditions, target = make_clips(footage, earlier, seed + 2)
+        dice = torch.Generator(self.device).manual_seed(seed + 3)
+        noise = torch.randn(target.shape, generator=dice, device=self.device)
+        made = flow.sample(self.average, conditions, noise).state
+        parts = made[:, :, :3].clamp(-1, 1), made[:, :, 3:4], torch.where(made[:, :, 4:] > 0, 1.0, -1.0)  # as frames come back
+        return Own(earlier.target, there, torch.cat(parts, dim=2))
 
     @torch.no_grad()
     def validate(self, footage: Footage) -> dict[str, float]:
@@ -167,6 +191,11 @@ def batch_of(footage: Footage, clips: int, seed: int, drop: float) -> tuple[Cond
     return make_clips(footage, plan(footage, clips, np.random.default_rng(seed), drop), seed)
 
 
+def on_own_output(config: TrainConfig, step: int) -> bool:
+    """Whether a step goes on from the network's own output: every other one of the last share of all steps."""
+    return step % 2 == 0 and config.steps > 0 and step >= (1 - config.own) * config.steps
+
+
 def rate_at(config: TrainConfig, step: int) -> float:
     """The learning rate of a step."""
     rise = min(1.0, (step + 1) / max(config.warm_up, 1))
@@ -188,13 +217,23 @@ def _psnr(squared: float) -> float:
     return 10 * math.log10(4.0 / max(squared, 1e-12))
 
 
-def run(data: Path, out: Path, minutes: float, config: TrainConfig, device: str, init: Path | None, *, compiled: bool) -> None:
+def run(
+    data: Path,
+    out: Path,
+    minutes: float,
+    config: TrainConfig,
+    sizes: NetworkConfig,
+    device: str,
+    init: Path | None,
+    *,
+    compiled: bool,
+) -> None:
     """Train until the time is up or all steps are done; report, validate and save on the way."""
     began = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     footage, held_out = (load_footage(data / name, config.width, device) for name in ("train", "validate"))
     torch.manual_seed(config.seed)
-    trainer = Trainer(load_network(init) if init else Network(NetworkConfig()), config, device, compiled=compiled)
+    trainer = Trainer(load_network(init) if init else Network(sizes), config, device, compiled=compiled)
     checkpoint, best = out / CHECKPOINT, math.inf
     if checkpoint.exists():
         best = trainer.load(checkpoint)
@@ -245,12 +284,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--init", type=Path, help="begin with these weights (a best.safetensors), if there is no checkpoint yet")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true", help="with torch.compile")
+    for name, sizes in asdict(NetworkConfig()).items():
+        if isinstance(sizes, tuple):
+            parser.add_argument(
+                f"--{name.replace('_', '-')}", type=int, nargs=3, default=sizes, help="channels; default: %(default)s"
+            )
     for name, value in asdict(defaults).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help="default: %(default)s")
     options = parser.parse_args(arguments)
     config = replace(defaults, **{name: getattr(options, name) for name in asdict(defaults)})
+    sizes = NetworkConfig(tuple(options.widths), tuple(options.context_widths))
     try:
-        run(options.data, options.out, options.minutes, config, options.device, options.init, compiled=options.compile)
+        run(options.data, options.out, options.minutes, config, sizes, options.device, options.init, compiled=options.compile)
     except SpatiaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -93,6 +93,13 @@ def brightened(frame: RgbdFrame, gamma: float, levels: int = 256) -> RgbdFrame:
     )
 
 
+def middle(intrinsics: Intrinsics, size: tuple[int, int]) -> tuple[tuple[slice, slice], Intrinsics]:
+    """Rows and columns of the middle (width, height) of a picture, and its intrinsics."""
+    columns, rows = (intrinsics.width - size[0]) // 2, (intrinsics.height - size[1]) // 2
+    k = Intrinsics(intrinsics.fx, intrinsics.fy, intrinsics.cx - columns, intrinsics.cy - rows, *size)
+    return (slice(rows, rows + size[1]), slice(columns, columns + size[0])), k
+
+
 def blocks(image: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     """(H, W, …) as (H / size, size, W / size, size, …)."""
     height, width = image.shape[:2]

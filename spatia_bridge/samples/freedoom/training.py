@@ -28,7 +28,7 @@ from spatia_bridge.samples.freedoom.level import (
     with_things,
 )
 from spatia_bridge.samples.freedoom.pose import UNITS_PER_M
-from spatia_bridge.samples.freedoom.record import blocks, brightened, make_frame
+from spatia_bridge.samples.freedoom.record import blocks, brightened, make_frame, middle
 from spatia_bridge.samples.freedoom.tour import Tour, plan_tour, reachable
 from spatia_bridge.samples.freedoom.wad import read_map_lumps
 
@@ -83,18 +83,15 @@ def training_walk(number: int, frames: int, seed: int, wad: str = WAD) -> Walk:
 
 
 def _record(views, level: Level, k: Intrinsics, gamma: float, name: str) -> Walk:  # type: ignore[no-untyped-def]
-    small = k.resized(k.width // SHRINK, k.height // SHRINK)
-    rows, columns = (small.height - SIZE[1]) // 2, (small.width - SIZE[0]) // 2
-    middle = (slice(rows, rows + SIZE[1]), slice(columns, columns + SIZE[0]))
+    part, cropped = middle(k.resized(k.width // SHRINK, k.height // SHRINK), SIZE)
     names = [*CREATURES, OTHER]
     colours, depths, actors, poses = [], [], [], []
     for view in views:
         frame = brightened(make_frame(view, level, k, 0.0, SHRINK), gamma)
-        colours.append(frame.colour[middle])
-        depths.append(frame.depth_m[middle])
-        actors.append(_kinds(view, names)[middle])
+        colours.append(frame.colour[part])
+        depths.append(frame.depth_m[part])
+        actors.append(_kinds(view, names)[part])
         poses.append(frame.camera.world_from_camera)
-    cropped = Intrinsics(small.fx, small.fy, small.cx - columns, small.cy - rows, *SIZE)
     return Walk(np.stack(colours), np.stack(depths), np.stack(actors), np.stack(poses), cropped, tuple(names), name)
 
 

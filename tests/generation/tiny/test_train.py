@@ -11,8 +11,8 @@ import torch
 from spatia_bridge.codec.walks import save_walk
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.generation.tiny import flow, train
-from spatia_bridge.generation.tiny.data import make_clips, plan, without
-from spatia_bridge.generation.tiny.train import TrainConfig, Trainer, rate_at
+from spatia_bridge.generation.tiny.data import FRAMES, make_clips, plan, without
+from spatia_bridge.generation.tiny.train import TrainConfig, Trainer, on_own_output, rate_at
 from spatia_bridge.generation.tiny.weights import load_network
 from tests.generation.tiny.walks import SMALLEST, room_footage, room_walk, small_network
 
@@ -71,6 +71,20 @@ def test_a_batch_in_parts_counts_each_clip_once(footage):
     assert set(measured) == {"total", "covered", "holes", "depth", "gradient"} and all(map(math.isfinite, measured.values()))
 
 
+def test_own_output_comes_last_and_stands_for_true_frames(footage, monkeypatch):
+    """Every other step of the last fifth; what the network made of the clip before is what the next clip goes on from."""
+    config = replace(CONFIG, steps=20, own=0.2)
+    assert [step for step in range(20) if on_own_output(config, step)] == [16, 18]
+    assert not any(on_own_output(replace(config, steps=0), step) for step in range(100))
+    seen = []
+    honest = train.make_clips
+    monkeypatch.setattr(train, "make_clips", lambda *a, own=None, **k: (seen.append(own), honest(*a, own=own, **k))[1])
+    trainer = Trainer(small_network(), config)
+    trainer.step = 16
+    assert math.isfinite(trainer.train_step(footage)["total"])
+    assert len(seen) == 2 and seen[0] is None and seen[1].state.shape[:2] == (2, FRAMES)
+
+
 def test_the_rate_rises_then_falls():
     config = TrainConfig(rate=1.0, warm_up=10, steps=100)
     rates = [rate_at(config, step) for step in range(101)]
@@ -85,13 +99,13 @@ def test_validation_is_the_same_each_time_and_knows_the_fill(footage):
     assert first["fill_covered_psnr"] > first["fill_holes_psnr"] > 5
 
 
-def test_the_command_trains_goes_on_and_keeps_the_best(tmp_path, monkeypatch):
+def test_the_command_trains_goes_on_and_keeps_the_best(tmp_path):
     for part in ("train", "validate"):
         (tmp_path / part).mkdir()
         save_walk(tmp_path / part / "a.walk", room_walk(20))
-    monkeypatch.setattr(train, "NetworkConfig", lambda: SMALLEST)
     out = tmp_path / "out"
     options = [f"--{k.replace('_', '-')}={v}" for k, v in vars(replace(CONFIG, steps=2)).items()]
+    options += ["--widths", *map(str, SMALLEST.widths), "--context-widths", *map(str, SMALLEST.context_widths)]
     arguments = ["--data", str(tmp_path), "--out", str(out), "--device", "cpu", "--minutes", "5", *options]
     assert train.main(arguments) == 0
     first = load_network(out / train.BEST)
