@@ -14,11 +14,14 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.setup-stamp
 EXTRAS := $(if $(filter none,$(TORCH)),dev,dev,models)
+# Depth Anything 3 asks for an old NumPy and a web server that its network, which alone is used, needs nothing of.
+WITHOUT_THEIR_PINS := depth-anything-3 addict einops omegaconf antlr4-python3-runtime
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)
 SYSTEM_PACKAGES := libusb-1.0-0 libgl1 libegl1 libgomp1
 
 ENGINE_PACKAGES := libimage-exiftool-perl cmake g++ zlib1g-dev mono-mcs mono-runtime libmono-system4.0-cil libmono-system-core4.0-cil \
-  libmono-system-net-http4.0-cil libmono-system-io-compression4.0-cil
+  libmono-system-net-http4.0-cil libmono-system-io-compression4.0-cil glslang-tools spirv-tools spirv-cross libegl1 libgl1-mesa-dri \
+  libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc
 
 .PHONY: setup demo test test-engines check format proto system toolchains clean
 
@@ -33,6 +36,9 @@ ifneq ($(TORCH),none)
 	$(RUN)/python -m pip install --quiet $(INDEX) -c constraints.txt torch
 endif
 	$(RUN)/python -m pip install --quiet $(INDEX) -c constraints.txt -e '.[$(EXTRAS)]'
+ifneq ($(TORCH),none)
+	$(RUN)/python -m pip install --quiet --no-deps -c constraints.txt $(WITHOUT_THEIR_PINS)
+endif
 	@touch $(STAMP)
 
 # What open3d needs of the system; installed where apt may, else said.
@@ -55,19 +61,24 @@ system:
 demo: setup
 	$(RUN)/spatia-bridge run sample --clips 6 --generator reproject --out $(OUT)
 
+# Two processes, a file of tests stays in one: more would only wait for each other's compiled code.
 test: check
-	$(RUN)/python -m pytest -q
+	$(RUN)/python -m pytest -q -n 2 --dist loadfile
 
 # Real engines: any Godot from 4.4 on in $$GODOT or on PATH, else one that is fetched to .engines/ (as root, on Debian).
-# The C++ and C# cores are built and run too, and exiftool reads videos: what that needs is installed where apt may, else said.
+# The C++ and C# cores are built and run too, Unity's shaders compiled and drawn, and exiftool reads videos: what that needs is
+# installed where apt may, else said.
 # RENDERERS="opengl3 vulkan" tests both of Godot's renderers. Pictures are left in build/engines/.
 RENDERERS ?= opengl3
 test-engines: setup toolchains
 	SPATIA_RENDERERS="$(RENDERERS)" $(RUN)/python -m pytest -q -rs -s -m engine tests/engines
 
 toolchains:
-	@missing=""; for tool in cmake g++ mcs mono exiftool; do command -v $$tool >/dev/null || missing=$$tool; done; \
-	[ -e /usr/include/zlib.h ] || missing=zlib; \
+	@missing=""; \
+	for tool in cmake g++ mcs mono exiftool glslangValidator spirv-val spirv-cross protoc grpc_cpp_plugin; do \
+	  command -v $$tool >/dev/null || missing=$$tool; \
+	done; \
+	for header in zlib.h grpcpp/grpcpp.h; do [ -e /usr/include/$$header ] || missing=$$header; done; \
 	if [ -z "$$missing" ]; then :; \
 	elif command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
 	  as=""; [ "$$(id -u)" = 0 ] || as="sudo -n"; \
