@@ -235,7 +235,7 @@ async def scenario(addresses: list[str], reading: int, stuck: int, secs: float) 
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    secs = 6.0 if quick else 20.0
+    secs = 12.0 if quick else 24.0
     with tempfile.TemporaryDirectory() as folder, process(serve, folder) as ((port, web_port, points), ask):
         addresses = [f"ws://127.0.0.1:{web_port}", f"127.0.0.1:{port}"]
         print(f"{points:,} points; live projections of {SIZE[0]}×{SIZE[1]}")

@@ -95,6 +95,8 @@ class PointMirror:
         elif isinstance(body, ChunkTable):
             for index, total, first, version, points in read_table(body.rows, body.data):
                 self._add(index, version, total, first, points)
+            if body.synced is not None:
+                self._check(body.synced)
         elif isinstance(body, ChunksRemoved):
             self.clean = False
             for each in body.indexes:

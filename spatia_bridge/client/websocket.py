@@ -22,7 +22,7 @@ from spatia_bridge.link.messages import ClientMessage, ServerMessage
 from spatia_bridge.tls import client_context
 from spatia_bridge.wire.packets import LARGEST_PACKET_BYTES, SUBPROTOCOL, PacketReader, PacketWriter, UnreadableError
 
-LARGE_BYTES = 8 << 10  # what takes more than a few milliseconds to read is read off the loop
+LARGE_BYTES = 64 << 10  # what takes more than a few milliseconds to read is read off the loop: chunk data is quick
 PING_SECS, PONG_SECS = 30.0, 60.0
 CLOSE_SECS = 2.0
 TOO_BIG = 1009

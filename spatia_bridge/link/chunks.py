@@ -99,10 +99,11 @@ class ChunkQueue:
         index = self._backlog.first(now)
         if index is not None:
             return self._parts(index, now) if self._batch_bytes else self._part(index)
-        if self._synced:
-            return None
-        self._synced = True
-        return msg.Synced(self.snapshot.revision, digest_bytes(self.snapshot.packed_digest))
+        return None if self._synced else self._sync()
+
+    def whole_table(self, now: float) -> msg.ChunkTable | None:
+        """All that waits as one table, None where it does not fit or nothing waits."""
+        return self._table(now) if self._tables and not self._removed and len(self._backlog) and self._fits_one_table() else None
 
     def fine_parts(self, limit_bytes: int) -> list[Part]:
         """The parts that will follow the coarse ones, if nothing changes: to be encoded while those are sent."""
@@ -141,6 +142,10 @@ class ChunkQueue:
                 self._backlog.refine(index)
         self._backlog.add(new)
 
+    def _sync(self) -> msg.Synced:
+        self._synced = True
+        return msg.Synced(self.snapshot.revision, digest_bytes(self.snapshot.packed_digest))
+
     def _removals(self) -> msg.ChunksRemoved:
         batch = list(self._removed)[:REMOVED_BATCH]
         for index in batch:
@@ -174,7 +179,9 @@ class ChunkQueue:
             parts.append(part)
             room -= size_bytes
             self._sent(index, chunk, first + count, size_bytes)
-        return msg.ChunkTable(*write_table(parts)) if parts else None
+        if not parts:
+            return None
+        return msg.ChunkTable(*write_table(parts), None if len(self._backlog) else self._sync())
 
     def _fits_one_table(self) -> bool:
         """All that waits goes in one message, as after most edits: then neither order nor a coarse part first gains anything."""

@@ -78,6 +78,7 @@ class Link:
         self._pose_rate = Rate(limits.MAX_POSE_RATE_HZ)
         self._pose_errors = Rate(1)
         self._control: deque[msg.ServerMessage] = deque()
+        self._news: msg.ServerMessage | None = None  # of the head: what it changed goes first where it is little
         self._progress: dict[int, msg.Progress] = {}
         self._recording: msg.Recording | None = None
         self._recording_rate = Rate(limits.RECORDING_RATE_HZ, burst=1)
@@ -241,7 +242,8 @@ class Link:
         if event.snapshot.chunks and voxel_size_m != self._voxel_size_m:  # while it is empty, what is on its way out stays put
             self._voxel_size_m = voxel_size_m
             self._say(axes.space(self._convention, voxel_size_m))
-        self._say(self._revision(event))
+        self._tell_news()
+        self._news = msg.ServerMessage(0, self._revision(event))
         follows = number == before.revision.number + 1
         self._opening.chunks.move_to(event.snapshot, event.revision.changed if follows else None)
         self._live.memory_changed()
@@ -312,6 +314,13 @@ class Link:
             return msg.ServerMessage(0, recording)
         if self._progress:
             return msg.ServerMessage(0, self._progress.pop(next(iter(self._progress))))
+        if self._news is not None:
+            assert self._opening is not None
+            table = self._opening.chunks.whole_table(now)
+            if table is not None:
+                return msg.ServerMessage(0, table)
+            news, self._news = self._news, None
+            return news
         for _ in range(3):
             message = self._next_bulk(now)
             if message is not None:
@@ -326,7 +335,7 @@ class Link:
     @property
     def settled(self) -> bool:
         """All answers, news and fetched frames are pulled; only chunks and live projections may be left."""
-        return not (self._control or self._progress or self._recording or len(self._frames))
+        return not (self._control or self._news or self._progress or self._recording or len(self._frames))
 
     def _next_bulk(self, now: float) -> msg.ServerMessage | None:
         """From whichever bulk queue has its turn, so that none starves another."""
@@ -339,9 +348,16 @@ class Link:
 
     # ------------------------------------------------------------------------------------------------------------- inside
 
+    def _tell_news(self) -> None:
+        """The revision that is still to be told of goes before whatever is said next."""
+        if self._news is not None:
+            self._control.append(self._news)
+            self._news = None
+
     def _say(self, body: msg.ServerBody, request_id: int = 0) -> None:
         if self.state is State.CLOSED:
             return
+        self._tell_news()
         self._control.append(msg.ServerMessage(request_id, body))
         if len(self._control) > limits.MAX_CONTROL:
             error = LimitExceededError(

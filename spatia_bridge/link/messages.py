@@ -423,6 +423,7 @@ class ChunkParts:
 class ChunkTable:
     rows: bytes = b""
     data: bytes = b""
+    synced: "Synced | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from spatia_bridge.geometry.trajectory import Recorder, Trajectory
 from spatia_bridge.link import commands, outgoing
 from spatia_bridge.link import messages as msg
 from spatia_bridge.link.chunks import ChunkQueue
-from spatia_bridge.link.events import SessionEvent
+from spatia_bridge.link.events import RevisionMade, SessionEvent
 from spatia_bridge.link.link import Attachment, Link, State
 from spatia_bridge.link.resume import open_chunks
 from spatia_bridge.session.host import SessionHost
@@ -27,7 +27,7 @@ from spatia_bridge.session.session import GenerateSpec, Session
 MAX_WAITING_REQUESTS = 64
 TURN_SECS = 0.004  # some dozen messages
 PARTS_AT_ONCE = 32  # for a worker, so that others come in between
-EDIT_FIRST_SECS = 0.05  # so long a live projection lets an edit have the cores: most take a few milliseconds
+EDIT_FIRST_SECS = 0.05  # so long a live projection lets an edit, and the news of it, have the cores: most take a few milliseconds
 MAX_WAITING_SEEDS = 2  # they hold their images
 _Recorded = tuple[Recorder, Similarity]  # what was recorded, in the scene of this alignment
 _Waiting = tuple[commands.Command, _Recorded | None]
@@ -68,6 +68,7 @@ class Connection:
         self._something = asyncio.Event()
         self._finished = False
         self._closed = False
+        self._idle = False  # nothing is being written
         self._turn_began = self._clock()
         self._hello_secs = hello_secs
         self._patience: asyncio.TimerHandle | None = None  # runs until the hello
@@ -106,7 +107,11 @@ class Connection:
             if self._closed or self._link.state is State.CLOSED or (self._finished and self._link.settled):
                 return None
             self._something.clear()
+            self._idle = True
+            if self._session is not None:
+                self._session.calm.end(self)  # all news is written
             await self._something.wait()
+            self._idle = False
             self._turn_began = self._clock()
 
     def end(self, error: SpatiaError) -> None:
@@ -132,6 +137,8 @@ class Connection:
             return
         self._closed = True
         self._unsubscribe()
+        if self._session is not None:
+            self._session.calm.end(self)
         for timer in (self._timer, self._patience):
             if timer is not None:
                 timer.cancel()
@@ -279,6 +286,8 @@ class Connection:
             self._early.append(event)
         else:
             self._link.notify(event)
+            if isinstance(event, RevisionMade) and self._session is not None and self._idle:  # a slow reader is not waited for
+                self._session.calm.begin(self)
             self._pump()
 
     def _pump(self) -> None:
@@ -321,7 +330,7 @@ class Connection:
 
     async def _render(self, session: Session, work: commands.RenderProjection) -> None:
         async with self._host.live_turns:
-            await session.calm(EDIT_FIRST_SECS)
+            await session.calm.wait(EDIT_FIRST_SECS)
             aimed = None if self._closed else self._link.aim(work, self._clock())
             body = None if aimed is None else await self._live_projection(session, aimed)
         self._link.projection_ready(work.ticket, body)

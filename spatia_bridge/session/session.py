@@ -33,6 +33,7 @@ from spatia_bridge.link.events import (
 )
 from spatia_bridge.memory import Cause, Edit, Memory, Revision, Snapshot
 from spatia_bridge.retrieval import FrameKey
+from spatia_bridge.session.calm import Calm
 from spatia_bridge.session.carry import carried_made, now_from_then
 from spatia_bridge.session.gallery import Gallery, setting_holds
 from spatia_bridge.session.jobs import Job, JobQueue
@@ -97,6 +98,7 @@ class Session:
         self.id = store.session_id
         self.memory = memory
         self.recorder = Recorder()
+        self.calm = Calm()
         self.recording_by: object | None = None  # the one client whose poses are recorded: clocks differ
         self._store = store
         self._gallery = Gallery(store, stages.renderer)
@@ -107,8 +109,6 @@ class Session:
         self._subscribers: list[Subscriber] = []
         self._jobs = JobQueue(self._run_job, self._publish)
         self._writing = asyncio.Lock()  # revisions are made and told in one order
-        self._calm = asyncio.Event()  # no edit is being made
-        self._calm.set()
         self._next_clip = store.next_clip_number()  # counted here: the store only knows finished clips
         self._takes: dict[int, Take] = {}  # undecided ones that this process made
         self._infos: dict[int, TakeInfo] = {}
@@ -208,17 +208,11 @@ class Session:
 
     async def _make_edit(self, make: Callable[..., Revision], *args: object) -> Revision:
         async with self._writing:
-            self._calm.clear()
+            self.calm.begin(self)
             try:
                 return await self._make_revision(make, *args)
             finally:
-                self._calm.set()
-
-    async def calm(self, at_most_secs: float) -> None:
-        """Until no edit is being made, or the time is over: what only looks at memory lets those who change it go first."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(at_most_secs):
-                await self._calm.wait()
+                self.calm.end(self)
 
     def generate(self, spec: GenerateSpec) -> int:
         """Queue a job; its number. What is wrong with the request is said at once.

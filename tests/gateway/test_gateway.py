@@ -46,10 +46,12 @@ async def test_who_reads_large_packets_gets_them(address):
     async with opened(address, hello, max_size=1 << 20) as raw, opened(address) as other:
         for packet in PacketWriter(msg.ClientMessage).packets(msg.ClientMessage(2, seed((320, 240)))):
             await raw.say(packet)
-        table = (await raw.hear_until(msg.ChunkTable)).body
-        assert len(table.data) > 2 * PACKET_BYTES
-        assert (await raw.hear_until(msg.Synced)).body.digest == (await other.hear_until(msg.Synced, revision=1)).body.digest
-        assert max(raw.sizes) > len(table.data) and max(other.sizes) <= PACKET_BYTES
+        tables = [(await raw.hear_until(msg.ChunkTable)).body]
+        while tables[-1].synced is None:
+            tables.append((await raw.hear_until(msg.ChunkTable)).body)
+        assert len(tables[0].data) > 2 * PACKET_BYTES
+        assert tables[-1].synced == (await other.hear_until(msg.Synced, revision=1)).body
+        assert max(raw.sizes) > len(tables[0].data) and max(other.sizes) <= PACKET_BYTES
 
 
 @pytest.mark.parametrize("compression", [msg.Compression.ZSTD, msg.Compression.GZIP, msg.Compression.NONE])

@@ -384,6 +384,29 @@ def test_what_fits_one_table_comes_whole():
     assert [(part.chunk_index, part.first, len(part.points) // 8) for part in table] == [(A, 0, 2000)]
 
 
+def test_the_last_table_says_that_it_is_the_last():
+    memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 30_000, x) for x in range(5)))
+    found = bodies(opened(memory, tables()), msg.ChunkTable | msg.Synced)
+    assert [isinstance(body, msg.ChunkTable) and body.synced is None for body in found] == [True] * (len(found) - 1) + [False]
+    assert found[-1].synced == msg.Synced(1, digest_bytes(memory.snapshot().packed_digest))
+
+
+def test_what_changed_comes_before_the_news_of_it_and_the_news_before_the_answer():
+    memory = memory_of(chunk(A, 2000), chunk(B, 2000))
+    link = opened(memory, tables())
+    pull(link)
+    commit(memory, (A, chunk(A, 2000, 1)))
+    link.notify(event_of(memory))
+    assert [type(m.body) for m in pull(link)] == [msg.ChunkTable, msg.Revision]
+    commit(memory, (A, chunk(A, 2000, 2)))
+    link.notify(event_of(memory))
+    link.answer(9)
+    assert [type(m.body) for m in pull(link)] == [msg.Revision, msg.Done, msg.ChunkTable]
+    commit(memory, (A, None))  # no table tells of it
+    link.notify(event_of(memory))
+    assert [type(m.body) for m in pull(link)] == [msg.Revision, msg.ChunksRemoved, msg.Synced]
+
+
 def test_there_are_as_many_rows_in_a_table_as_its_bound_says():
     memory = memory_of(*(chunk(ChunkIndex(0, x, 0, 0), 1, x) for x in range(TABLE_PARTS + 10)))
     assert [len(table) for table in parts_of(opened(memory, tables()))] == [TABLE_PARTS, 10]

@@ -3,13 +3,14 @@
 import asyncio
 import threading
 
+import numpy as np
 import pytest
 
 from spatia_bridge.errors import ProtocolError
 from spatia_bridge.geometry.conventions import Engine
 from spatia_bridge.link import axes
 from spatia_bridge.link import messages as msg
-from spatia_bridge.memory import Memory
+from spatia_bridge.memory import LockRegion, Memory, Sphere
 from spatia_bridge.session.connection import Connection
 from spatia_bridge.session.session import Session
 from tests.service.hosts import Painter, make_host
@@ -171,6 +172,39 @@ async def test_a_live_projection_does_not_wait_for_a_long_edit(host, monkeypatch
     undoing.end.set()
     await next_of_request(client, 7)
     client.close()
+
+
+async def until_idle(connection):
+    """Take all that the client is told; the call that waits for more."""
+    while True:
+        waiting = asyncio.create_task(connection.next_message())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        if not waiting.done():
+            return waiting
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_live_projection_lets_the_news_of_an_edit_go_first(host, monkeypatch, leaves):
+    monkeypatch.setattr("spatia_bridge.session.connection.EDIT_FIRST_SECS", 20.0)
+    renderer = Renderer(monkeypatch)
+    renderer.gate.set()
+    looking, idle = await watching(host), await watching(host)
+    waiting = await until_idle(idle)
+    await (await host.open("s")).edit(LockRegion(Sphere(np.zeros(3), 1.0)))
+    await look_from(looking, 1.0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert renderer.x == []
+    assert (await waiting).body.number == 1
+    if leaves:
+        idle.close()
+    else:
+        waiting = await until_idle(idle)
+    await next_of(looking, msg.LiveProjection)
+    waiting.cancel()
+    for client in (looking, idle):
+        client.close()
 
 
 async def test_nothing_is_rendered_for_a_client_that_has_not_taken_its_last_projection(host, monkeypatch):

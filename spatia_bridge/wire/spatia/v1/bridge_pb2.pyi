@@ -1833,19 +1833,25 @@ class ChunkTable(_message.Message):
 
     ROWS_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
+    SYNCED_FIELD_NUMBER: _builtins.int
     rows: _builtins.bytes
     """64 bytes a part, little endian: level, x, y, z int32; total_points, first, count, 0 uint32; packed_hash"""
     data: _builtins.bytes
     """8 · count bytes for each row, one after the other"""
+    @_builtins.property
+    def synced(self) -> Global___Synced:
+        """there with the last: what a `synced` after it would say"""
+
     def __init__(
         self,
         *,
         rows: _builtins.bytes = ...,
         data: _builtins.bytes = ...,
+        synced: Global___Synced | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["synced", b"synced"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "rows", b"rows", "synced", b"synced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
