@@ -296,7 +296,7 @@ def run_one(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    runs = 3 if quick else 7
+    runs, link_runs = (11, 3) if quick else (21, 7)
     points, colours = arrays(hall())
     count = len(points)
     coarse: list[float] = []
@@ -339,7 +339,7 @@ def measure(quick: bool) -> dict[str, Any]:
                 "websocket": lambda: one(f"ws://127.0.0.1:{relays['websocket']}", FAR),
                 "viser": lambda: run_one(hold_viser(relays["viser"], count)),
             },
-            runs,
+            link_runs,
         )
         for name, seconds in link.items():
             print(f"  {name:10} {1e3 * seconds:7.0f} ms over {LINK_MBIT} Mbit/s")
