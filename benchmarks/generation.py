@@ -3,8 +3,10 @@
     python benchmarks/generation.py [--quick] [--generator reproject|tiny|wan_vace|…] [--weights …] [--size WxH] [--hollow]
 
 One clip after another along the sample's path, through the real loop: projection, references, generator, update. Of `tiny`
-without weights random ones are used: the time does not depend on them. The first clip warms up and is not counted. Of a generator
-without depth the update gets memory's own depth, carried on into what is new, which stands for a depth model and is not counted.
+without weights random ones are used: the time does not depend on them. The first two clips warm up and are not counted: the
+second is the first that has references and preceding frames. Depth is left to the update where a generator's settings could carry
+memory's on in place of a depth model, as with real weights: memory's own depth, carried on into what is new, then stands for the
+model's and is not counted.
 `--hollow` gives a diffusers pipeline networks that answer zeros at once: what is left is ours and the pipeline's own, full size.
 Stages, in milliseconds a frame: `projection` renders memory, `references` takes frames into the index and chooses, `model` is the
 generator's network, `encoding` all else that the generator does (to the model's terms and back), `update` folds the take in.
@@ -48,6 +50,7 @@ from spatia_bridge.slam.update import Slam
 
 SIZE = (256, 144)
 FRAME_STRIDE = 4  # of the frames that may become references
+WARM_UP_CLIPS = 2
 STAGES = ("projection", "references", "encoding", "update")
 
 
@@ -231,11 +234,13 @@ def make(name: str, weights: str, size: tuple[int, int], hollowed: bool) -> Gene
 
         return Tiny(Path(weights) if weights else random_network())
     check_generator(name, known)
-    generator = known[name]()
+    generator: Any = known[name]()
+    if hasattr(getattr(generator, "settings", None), "carry_depth"):
+        generator.settings = replace(generator.settings, carry_depth=False)
     if hollowed:
-        generator.settings = replace(generator.settings, max_pixels=size[0] * size[1])  # type: ignore[attr-defined]
-        hollow(generator._held().pipe)  # type: ignore[attr-defined]
-    return generator
+        generator.settings = replace(generator.settings, max_pixels=size[0] * size[1])
+        hollow(generator._held().pipe)
+    return generator  # type: ignore[no-any-return]
 
 
 def random_network() -> Any:
@@ -254,7 +259,7 @@ def random_network() -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one clip of 9 frames in place of three of the generator's length")
+    parser.add_argument("--quick", action="store_true", help="clips of 9 frames in place of the generator's length")
     parser.add_argument("--generator", default="tiny", help="default: %(default)s")
     parser.add_argument("--weights", default="", help="a file of tiny, a folder, or random-tiny")
     parser.add_argument("--size", type=_size, help="of the frames (default: 256x144 of tiny and reproject, else the generator's)")
@@ -263,12 +268,13 @@ def main() -> None:
     small = options.generator in ("tiny", "reproject")
     size = options.size or (SIZE if small else (832, 480))
     generator = make(options.generator, options.weights, size, options.hollow)
-    frames, clips = (9, 1) if options.quick else (generator.shape.new_frames, 3)
+    frames, clips = (9 if options.quick else generator.shape.new_frames), 3
     loop = Loop(generator, frames, size)
-    loop.clip(0)
+    for number in range(WARM_UP_CLIPS):
+        loop.clip(number)
     loop.clock.seconds.clear()
     loop.clock.waited = 0.0
-    times = [loop.clip(number) for number in range(1, clips + 1)]
+    times = [loop.clip(WARM_UP_CLIPS + number) for number in range(clips)]
     seconds, total = loop.clock.seconds, frames * clips
     seconds["encoding"] -= loop.clock.waited
     asked = sum(last for _, last in times)

@@ -49,9 +49,8 @@ def stratified_order(sorted_codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.int
     even to an eighth of a stratum wherever it ends, and neighbours in memory are neighbours in space, which renderers and
     compressors live on. Level of detail is a prefix: `cell_counts` says how long.
     """
-    rank = np.arange(len(sorted_codes))
-    sweep = (BITS - coarseness(sorted_codes)) * 8 + _SWEEP[rank & 7]  # all in one number a point: one sort in place of three
-    return np.argsort(sweep * len(rank) + rank)
+    sweep = (BITS - coarseness(sorted_codes)) * 8 + _SWEEP[np.arange(len(sorted_codes)) & 7]
+    return np.argsort(sweep.astype(np.uint8), kind="stable")  # of bytes it is a radix sort
 
 
 _SWEEP = np.array([0, 4, 2, 6, 1, 5, 3, 7])  # bit-reversed: each sweep falls into the middle of the gaps that are left

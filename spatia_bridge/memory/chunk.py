@@ -65,9 +65,10 @@ class Chunk:
         if not canonical:
             codes = morton.encode(records["xyz"] >> 2)
             order = np.argsort(codes)
-            if (np.diff(codes[order].astype(np.int64)) == 0).any():
+            codes = codes[order]
+            if (codes[1:] == codes[:-1]).any():
                 raise InvalidInputError(f"chunk {tuple(index)} has two points in one voxel", "fuse them first")
-            records = records[order[morton.stratified_order(codes[order])]]
+            records = records[order[morton.stratified_order(codes)]]
         self.records = np.ascontiguousarray(records)
         self.records.flags.writeable = False
 

@@ -14,11 +14,12 @@ import weakref
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.geometry.camera import Camera
-from spatia_bridge.geometry.morton import BITS, cell_counts
+from spatia_bridge.geometry.morton import BITS
 from spatia_bridge.memory.chunk import Chunk
 from spatia_bridge.memory.record import CHUNK_SIDE, FOOTPRINT_BIAS, FOOTPRINT_STEPS, QUARTERS, decode_normals
 from spatia_bridge.memory.snapshot import Snapshot
@@ -138,15 +139,35 @@ def _extent(chunk: Chunk) -> Floats:
     with _extents_lock:
         known = _extents.get(chunk)
     if known is None:
-        first_words = chunk.records.view(np.uint32).reshape(len(chunk), -1)[:, 0]
-        columns = np.ascontiguousarray(first_words).view(np.uint8).reshape(-1, 4)
-        low, high = columns.min(axis=0), columns.max(axis=0)
         normals = decode_normals(chunk.records["normal"][:NORMALS]).astype(np.float64)
-        moments = (normals.T @ normals / len(normals)).ravel()
-        known = np.array([*low[:3], *high[:3], columns[:, 3].mean(), high[3], *cell_counts(chunk.codes()), *moments])
+        known = np.empty(EXTENT)
+        _measure(chunk.records.view(np.uint32).reshape(len(chunk), -1), known[:MOMENTS])
+        known[MOMENTS:] = (normals.T @ normals / len(normals)).ravel()
         with _extents_lock:
             _extents[chunk] = known
     return known
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure(words, extent):  # type: ignore[no-untyped-def]
+    """Fill an extent (15,), up to its moments, from records (N, 4 words); the even prefixes are as `morton.cell_counts` says."""
+    low, high, total = np.full(4, 255), np.zeros(4, np.int64), np.int64(0)
+    seen, counts = np.zeros((BITS, (CHUNK_SIDE >> 1) ** 3), np.bool_), np.zeros(BITS + 1, np.int64)
+    for n in range(len(words)):
+        for a in range(4):
+            value = np.int64((words[n, 0] >> (8 * a)) & 255)
+            low[a], high[a] = min(low[a], value), max(high[a], value)
+        total += value
+        x, y, z = words[n, 0] >> 2 & 63, words[n, 0] >> 10 & 63, words[n, 0] >> 18 & 63
+        counts[0] += 1
+        for k in range(1, BITS + 1):
+            cell = ((x >> k) * (CHUNK_SIDE >> k) + (y >> k)) * (CHUNK_SIDE >> k) + (z >> k)
+            if seen[k - 1, cell]:  # and so are the larger ones around it
+                break
+            seen[k - 1, cell] = True
+            counts[k] += 1
+    extent[0:3], extent[3:6], extent[6], extent[7] = low[:3], high[:3], total / len(words), high[3]
+    extent[CELLS:MOMENTS] = counts
 
 
 def _shared(table: ChunkTable, base: Snapshot) -> int:

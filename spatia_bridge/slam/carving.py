@@ -90,7 +90,7 @@ def carve(
             out &= ~contained_in_any(base.locks, points[start:end])
         if out.any():
             carved += int(out.sum())
-            changes[index] = None if out.all() else Chunk(index, chunk.records[~out])
+            changes[index] = None if out.all() else Chunk(index, chunk.records.compress(~out))
     return changes, carved
 
 

@@ -186,13 +186,14 @@ def fuse_chunk(index: ChunkIndex, old: Chunk | None, new: Records, counts: Fusio
     at = np.minimum(np.searchsorted(old_codes, new_codes, sorter=order), len(order) - 1)
     matched = old_codes[order[at]] == new_codes
     rows = order[at[matched]]
-    fused, changed = _fuse_matched(old.records[rows], new[matched], counts)
-    fresh = new[~matched]
-    records = old.records.copy()
+    # compress, and copies by words: a mask as an index, and a plain copy, of records go field by field
+    fused, changed = _fuse_matched(old.records[rows], new.compress(matched), counts)
+    fresh = new.compress(~matched)
+    records = _words(old.records).copy().view(RECORD)[:, 0]
     records[rows] = fused
     beside = _is_beside(records, fresh)
     counts.agreed += int(beside.sum())
-    fresh = fresh[~beside]
+    fresh = fresh.compress(~beside)
     counts.new += len(fresh)
     if not len(fresh):  # points move within their voxels only, so their order stays
         return Chunk(index, records, canonical=True) if changed.any() else None
@@ -267,7 +268,7 @@ def _replace_coarse(working: _Working, level: int, counts: FusionCounts) -> None
             gone &= ~contained_in_any(working.base.locks, current.points_world(working.base.voxel_size_m))
         if gone.any():
             counts.replaced_coarse += int(gone.sum())
-            working.put(parent, None if gone.all() else Chunk(parent, current.records[~gone]))
+            working.put(parent, None if gone.all() else Chunk(parent, current.records.compress(~gone)))
 
 
 def fuse(base: Snapshot, observations: Observations, clip: int, *, generated: bool, counts: FusionCounts) -> Changes:

@@ -295,14 +295,23 @@ def _sigma(residuals: Floats, least: float) -> float:
 
 
 @_jit
-def _add(hessian, gradient, way, point, e, w):  # type: ignore[no-untyped-def]
-    """A residual e of weight w, which grows along `way` where the point is, to the lower triangle and the gradient."""
-    (a, b, c), (x, y, z) = way, point
-    jacobian = (a, b, c, y * c - z * b, z * a - x * c, x * b - y * a)
-    for p in range(6):
-        gradient[p] += w * e * jacobian[p]
+def _put(rows, n, way, point, e, w):  # type: ignore[no-untyped-def]
+    """Column n of rows (7, N): the jacobian of a residual e, which grows along `way` where the point is, then e, all times √w."""
+    (a, b, c), (x, y, z), root = way, point, np.sqrt(w)
+    rows[0, n], rows[1, n], rows[2, n] = root * a, root * b, root * c
+    rows[3, n], rows[4, n], rows[5, n] = root * (y * c - z * b), root * (z * a - x * c), root * (x * b - y * a)
+    rows[6, n] = root * e
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc"})  # sums in any order vectorise
+def _add_products(rows, count, sums):  # type: ignore[no-untyped-def]
+    """Add rows[:, :count], times its transpose, to the lower triangle of sums (7, 7)."""
+    for p in range(7):
         for q in range(p + 1):
-            hessian[p, q] += w * jacobian[p] * jacobian[q]
+            total = 0.0
+            for n in range(count):
+                total += rows[p, n] * rows[q, n]
+            sums[p, q] += total
 
 
 @_jit
@@ -324,14 +333,15 @@ def _normal_equations(  # type: ignore[no-untyped-def]
 ):
     """The terms over a twist (translation, rotation) on the left of `pose` (model from source), of every stride-th pixel."""
     height, width = (depth.shape[0] + stride - 1) // stride, (depth.shape[1] + stride - 1) // stride
-    rows, columns = model_depth.shape
+    model_height, model_width = model_depth.shape
     fx, fy, cx, cy = lens[0]
     mx, my, ox, oy = lens[1]
     focal = max(mx, my)
-    hessian, gradient = np.zeros((6, 6)), np.zeros(6)
+    rows, sums = np.empty((7, 2 * width)), np.zeros((7, 7))
     geometric = np.full((height, width), np.nan, np.float32)
     photometric = np.full((height, width), np.nan, np.float32)
     for row in range(height):
+        count = 0
         for column in range(width):
             j, i = row * stride, column * stride
             z = np.float64(depth[j, i])
@@ -344,7 +354,7 @@ def _normal_equations(  # type: ignore[no-untyped-def]
             if z <= 1e-3:
                 continue
             u, v = mx * x / z + ox, my * y / z + oy
-            if not (0 <= u < columns and 0 <= v < rows):
+            if not (0 <= u < model_width and 0 <= v < model_height):
                 continue
             c, r = int(u), int(v)
             depth_m = np.float64(model_depth[r, c])
@@ -358,7 +368,8 @@ def _normal_equations(  # type: ignore[no-untyped-def]
             if abs(e) >= cut_g:
                 continue  # another surface: its colour says nothing either
             way = (nx * scale, ny * scale, nz * scale)
-            _add(hessian, gradient, way, (x, y, z), e, (1 - (e / cut_g) ** 2) ** 2 / (sigma_g * sigma_g))
+            _put(rows, count, way, (x, y, z), e, (1 - (e / cut_g) ** 2) ** 2 / (sigma_g * sigma_g))
+            count += 1
             value, du, dv = _bilinear(model_grey, u - 0.5, v - 0.5)
             e = value - grey[j, i]
             if not np.isfinite(e):
@@ -367,11 +378,11 @@ def _normal_equations(  # type: ignore[no-untyped-def]
             if abs(e) < cut_p:
                 du, dv = du * mx / z, dv * my / z
                 way = (du, dv, -(du * x + dv * y) / z)
-                _add(hessian, gradient, way, (x, y, z), e, (1 - (e / cut_p) ** 2) ** 2 / (sigma_p * sigma_p))
-    for p in range(6):
-        for q in range(p):
-            hessian[q, p] = hessian[p, q]
-    return hessian, gradient, geometric, photometric
+                _put(rows, count, way, (x, y, z), e, (1 - (e / cut_p) ** 2) ** 2 / (sigma_p * sigma_p))
+                count += 1
+        _add_products(rows, count, sums)
+    hessian = np.tril(sums[:6, :6]) + np.tril(sums[:6, :6], -1).T
+    return hessian, sums[6, :6].copy(), geometric, photometric
 
 
 # ---------------------------------------------------------------------------------------------------- pyramids

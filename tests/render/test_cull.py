@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.scenes import bricks, plaster, room, snapshot
-from spatia_bridge.geometry import se3
+from spatia_bridge.geometry import morton, se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.render import cull
@@ -110,3 +110,12 @@ def test_a_table_serves_every_snapshot_that_looks_the_same_and_goes_on_from_the_
     assert met == [chunk]  # though another session was drawn last
     for name, value in vars(cull.ChunkTable.of(changed)).items():
         assert np.array_equal(getattr(found, name), value) if isinstance(value, np.ndarray) else getattr(found, name) == value
+
+
+@pytest.mark.parametrize("points", [1, 40, 3000])
+def test_what_is_known_of_a_chunk_is_what_its_points_say(points):
+    for chunk in random_snapshot(3, chunks=6, points=points, voxel_m=0.05).chunks.values():
+        records, extent = chunk.records, cull._extent(chunk)
+        assert (extent[0:3] == records["xyz"].min(axis=0)).all() and (extent[3:6] == records["xyz"].max(axis=0)).all()
+        assert extent[6] == records["footprint"].mean() and extent[7] == records["footprint"].max()
+        assert (extent[cull.CELLS : cull.MOMENTS] == morton.cell_counts(chunk.codes())).all()
