@@ -1,11 +1,9 @@
 """The fast path: compiled splatting over bands of rows, on all cores."""
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +13,7 @@ from spatia_bridge.frames import Projection
 from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory.snapshot import Snapshot
 from spatia_bridge.render import kernels, splat
+from spatia_bridge.render.cores import core_count, for_all
 from spatia_bridge.render.cull import Selection, TableCache, batches, select
 from spatia_bridge.render.renderer import ProjectionVideo
 
@@ -22,33 +21,6 @@ PIXEL_ROW_WORK = 100  # clearing a row of pixels, in points
 MIN_BAND_ROWS = 16
 EVEN_BANDS = 2  # a worker: cheap to cut, and no core waits long for a slower one
 SCRATCH_KEPT = 2
-
-
-@cache
-def _workers() -> ThreadPoolExecutor:
-    """One pool for all renderers of the process: a core a thread, whoever calls."""
-    return ThreadPoolExecutor(_worker_count(), thread_name_prefix="render")
-
-
-def _for_all(work: Callable[[tuple[int, int]], None], bands: list[tuple[int, int]]) -> None:
-    """Do all bands, each thread the next one when it is free, this thread too: others then wake on cores of their own."""
-    waiting = iter(bands)  # next() of an iterator over a list is atomic
-
-    def work_off() -> None:
-        for band in waiting:
-            work(band)
-
-    others = [_workers().submit(work_off) for _ in range(min(_worker_count(), len(bands)) - 1)]
-    try:
-        work_off()
-    finally:
-        wait(others)
-    for other in others:
-        other.result()
-
-
-def _worker_count() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class CpuRenderer:
@@ -102,14 +74,14 @@ class CpuRenderer:
                 def gather(band: tuple[int, int]) -> None:
                     kernels.gather_band(homes, *band, width, seen.camera_from_world, lens, cells)
 
-                _for_all(draw, _bands(seen, batch, height))
+                for_all(draw, _bands(seen, batch, height))
                 if seen.widest_px[batch].any():
-                    _for_all(gather, _even_bands(height))
+                    for_all(gather, _even_bands(height))
 
             def resolve(band: tuple[int, int]) -> None:
                 kernels.resolve_band(cells, *band, splat.gap_step(k), colour, depth, coverage, confidence)
 
-            _for_all(resolve, _even_bands(height))
+            for_all(resolve, _even_bands(height))
         return Projection(camera, colour, depth, coverage, confidence)
 
     @contextmanager
@@ -142,7 +114,7 @@ def _even_bands(height: int) -> list[tuple[int, int]]:
 def _cut(work: npt.NDArray[np.float64], a_worker: int) -> list[tuple[int, int]]:
     """So many bands a worker, with about the same work, given the work of every row."""
     height, done = len(work), np.cumsum(work)
-    count = max(1, min(_worker_count() * a_worker, height // MIN_BAND_ROWS))
+    count = max(1, min(core_count() * a_worker, height // MIN_BAND_ROWS))
     inner = np.searchsorted(done, done[-1] * np.arange(1, count) / count)
     edges = [0, *(int(edge) for edge in inner), height]
     return [(low, high) for low, high in pairwise(edges) if low < high]

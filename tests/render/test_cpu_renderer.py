@@ -98,7 +98,7 @@ def test_the_number_of_bands_changes_nothing(monkeypatch: pytest.MonkeyPatch) ->
     base, view = snapshot(room((6, 3, 5), 4), 0.08), camera(200, 150, 110, se3.look_at((0, -1.5, 1), (1, -1, 4)))
     expected = CpuRenderer().render(base, view)
     for workers in (1, 3, 9):
-        monkeypatch.setattr(cpu_renderer, "_worker_count", lambda workers=workers: workers)
+        monkeypatch.setattr(cpu_renderer, "core_count", lambda workers=workers: workers)
         assert_equal(expected, CpuRenderer().render(base, view))
 
 

@@ -1,0 +1,37 @@
+"""Pieces of compiled work on all cores: one pool of threads for the process, whoever calls."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
+from typing import TypeVar
+
+Piece = TypeVar("Piece")
+
+
+def core_count() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def for_all(work: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
+    """Do all pieces, each thread the next one when it is free, this thread too: others then wake on cores of their own."""
+    listed = list(pieces)
+    waiting = iter(listed)  # next() of an iterator over a list is atomic
+
+    def work_off() -> None:
+        for piece in waiting:
+            work(piece)
+
+    others = [_threads().submit(work_off) for _ in range(min(core_count(), len(listed)) - 1)]
+    try:
+        work_off()
+    finally:
+        wait(others)
+    for other in others:
+        other.result()
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(core_count(), thread_name_prefix="render")
