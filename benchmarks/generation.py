@@ -259,7 +259,7 @@ def random_network() -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="clips of 9 frames in place of the generator's length")
+    parser.add_argument("--quick", action="store_true", help="one clip of the generator's length in place of three")
     parser.add_argument("--generator", default="tiny", help="default: %(default)s")
     parser.add_argument("--weights", default="", help="a file of tiny, a folder, or random-tiny")
     parser.add_argument("--size", type=_size, help="of the frames (default: 256x144 of tiny and reproject, else the generator's)")
@@ -268,7 +268,7 @@ def main() -> None:
     small = options.generator in ("tiny", "reproject")
     size = options.size or (SIZE if small else (832, 480))
     generator = make(options.generator, options.weights, size, options.hollow)
-    frames, clips = (9 if options.quick else generator.shape.new_frames), 3
+    frames, clips = generator.shape.new_frames, 1 if options.quick else 3
     loop = Loop(generator, frames, size)
     for number in range(WARM_UP_CLIPS):
         loop.clip(number)

@@ -26,7 +26,7 @@ from spatia_bridge.perception.robust import TUKEY, biweight, sigma
 EDGE = 0.1  # of the inverse depth: neighbours that differ by more, after a median filter against noise, are an edge
 MEDIAN_PX = 5
 EDGE_PX = 2  # beside an edge
-MAX_PIXELS = 20_000
+MAX_PIXELS = 10_000
 PAIRS = 256
 MIN_SPREAD = 1.25  # ratio of the 90th to the 10th percentile of depth, below which the shift is zero
 STEPS = 15

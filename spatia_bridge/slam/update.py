@@ -159,9 +159,13 @@ class Slam:
     def _absorb(self, base: Snapshot, clip: _Clip, check: CheckPoint, *, tracked: bool) -> Update:
         base, voxel_size_m = self._on_a_grid(base, clip.frames)
         steps = _Steps(check, tracked * len(clip.frames) + 2 * len(self._keyframes(clip)))
-        clip, poses = self._registered(base, clip, steps) if tracked else (clip, {})
-        cameras = tuple(frame.camera for frame in clip.frames)
-        clip = self._looked_up(base, clip.select(self._keyframes(clip)), steps)
+        keyframes = self._keyframes(clip)
+        cameras, poses = tuple(frame.camera for frame in clip.frames), dict[str, float]()
+        if tracked:
+            clip, cameras, poses = self._registered(base, clip, keyframes, steps)
+        else:
+            clip = clip.select(keyframes)
+        clip = self._looked_up(base, clip, steps)
         clip, colours = self._exposed(clip)
         clip, verdict, note = self._examined(base, clip)
         clip, motion = self._disentangled(clip)
@@ -175,9 +179,11 @@ class Slam:
         stride = self._config.keyframe_stride if clip.generated else 1
         return sorted({*range(0, len(clip.frames), stride), *range(len(clip.frames))[-1:]})
 
-    def _registered(self, base: Snapshot, clip: _Clip, steps: "_Steps") -> tuple[_Clip, dict[str, float]]:
-        """Each frame's pose corrected, against memory and what the clip's earlier frames add to it for the time being: only where
-        it is open, so that an error does not creep, and only by frames whose pose is sure."""
+    def _registered(
+        self, base: Snapshot, clip: _Clip, keyframes: Sequence[int], steps: "_Steps"
+    ) -> tuple[_Clip, tuple[Camera, ...], dict[str, float]]:
+        """The keyframes, and all cameras: poses corrected against memory and what earlier frames of the clip add to it for now:
+        only where it is open, so that an error does not creep, and only by frames whose pose is sure."""
         tracker, working = Tracker(self._config.tracking), base
         small: list[RgbdFrame] = []
         scales: dict[int, DepthScale] = {}
@@ -195,14 +201,16 @@ class Slam:
                 seen = observe(frame, working.voxel_size_m, ~shown.coverage)
                 working = working.with_changes(fuse(working, seen, clip.number, generated=True, counts=FusionCounts()))
 
-        def registered(n: int, frame: RgbdFrame) -> RgbdFrame:
-            pose = small[n].camera.world_from_camera
-            frame = _at_scale(frame, scales[n]) if n in scales else frame
-            return replace(frame, camera=Camera(frame.camera.intrinsics, pose))
-
-        frames = tuple(small[n] if full is clip.small[n] else registered(n, full) for n, full in enumerate(clip.frames))
+        cameras = tuple(
+            Camera(full.camera.intrinsics, found.camera.world_from_camera) for full, found in zip(clip.frames, small, strict=True)
+        )
+        frames = list(small)
+        for n in keyframes:
+            if clip.frames[n] is not clip.small[n]:
+                full = _at_scale(clip.frames[n], scales[n]) if n in scales else clip.frames[n]
+                frames[n] = replace(full, camera=cameras[n])
         health = {**tracker.health(), **_scale_health(list(scales.values()))}
-        return replace(clip, frames=frames, small=tuple(small)), health
+        return replace(clip, frames=tuple(frames), small=tuple(small)).select(keyframes), cameras, health
 
     def _looked_up(self, base: Snapshot, clip: _Clip, steps: "_Steps") -> _Clip:
         """What memory shows to each frame, at working size."""
