@@ -19,7 +19,6 @@ contrast have been taken out.
 """
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -31,7 +30,6 @@ from spatia_bridge.frames import ColourImage, DepthImage, Mask, Projection, Rgbd
 from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.perception.robust import TUKEY, sigma
-from spatia_bridge.render.cores import for_all
 
 MIN_LEVEL_SIDE = 16  # pixels; the pyramid stops before
 EDGE = 0.02  # of the inverse depth: a second difference beyond it is an edge, not a surface (on a plane it is 0)
@@ -44,7 +42,6 @@ COARSE_SIGMA = 0.75  # pixel footprints of a level at least, in front of the fin
 MIN_SIGMA_NORMALISED = 0.05
 FINE_STRIDE = 2  # at full size every other pixel of every other row says as much
 SMALL_STEP_M, SMALL_STEP_RAD = 1e-5, 1e-6
-BANDS, BAND_PIXELS = 2, 4000  # pictures of more pixels are compared in so many bands side by side
 _jit = numba.njit(cache=True, nogil=True)
 Floats = npt.NDArray[np.float32]
 
@@ -281,22 +278,8 @@ class _Terms(NamedTuple):
 
 def _compare(s: Level, m: Level, pose: se3.Array, sigma_g: float, sigma_p: float, stride: int = 1) -> _Terms:
     lens = np.array([(k.fx, k.fy, k.cx, k.cy) for k in (s.intrinsics, m.intrinsics)])
-    height, width = (-(-side // stride) for side in s.depth.shape)
-    geometric, photometric = (np.full((height, width), np.nan, np.float32) for _ in range(2))
-    edges = np.linspace(0, height, BANDS + 1 if height * width > BAND_PIXELS else 2).astype(int).tolist()
-    bands = list(enumerate(pairwise(edges)))  # not by the machine's cores: sums are the same on all
-    sums = np.zeros((len(bands), 7, 7))
-
-    def add(band: tuple[int, tuple[int, int]]) -> None:
-        number, rows = band
-        _add_equations(
-            s.depth, s.grey, m.depth, m.normals, m.grey, lens, pose, stride, sigma_g, sigma_p, TUKEY * sigma_g, TUKEY * sigma_p,
-            *rows, geometric, photometric, sums[number],
-        )  # fmt: skip
-
-    for_all(add, bands)
-    lower = sums.sum(axis=0)
-    return _Terms(lower[:6, :6] + np.tril(lower[:6, :6], -1).T, lower[6, :6], geometric, photometric)
+    cuts = (TUKEY * sigma_g, TUKEY * sigma_p)
+    return _Terms(*_normal_equations(s.depth, s.grey, m.depth, m.normals, m.grey, lens, pose, stride, sigma_g, sigma_p, *cuts))
 
 
 def _scales(terms: _Terms, level: int) -> tuple[float, float]:
@@ -345,19 +328,19 @@ def _bilinear(image, u, v):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _add_equations(  # type: ignore[no-untyped-def]
-    depth, grey, model_depth, normals, model_grey, lens, pose, stride, sigma_g, sigma_p, cut_g, cut_p,
-    first, end, geometric, photometric, sums,
-):  # fmt: skip
-    """Of every stride-th pixel in such rows first…end: |residuals|, and what it adds to the normal equations over a twist
-    (translation, rotation) on the left of `pose` (model from source): the lower triangle of (7, 7), the gradient last."""
-    width = geometric.shape[1]
+def _normal_equations(  # type: ignore[no-untyped-def]
+    depth, grey, model_depth, normals, model_grey, lens, pose, stride, sigma_g, sigma_p, cut_g, cut_p
+):
+    """The terms over a twist (translation, rotation) on the left of `pose` (model from source), of every stride-th pixel."""
+    height, width = (depth.shape[0] + stride - 1) // stride, (depth.shape[1] + stride - 1) // stride
     model_height, model_width = model_depth.shape
     fx, fy, cx, cy = lens[0]
     mx, my, ox, oy = lens[1]
     focal = max(mx, my)
-    rows = np.empty((7, 2 * width))
-    for row in range(first, end):
+    rows, sums = np.empty((7, 2 * width)), np.zeros((7, 7))
+    geometric = np.full((height, width), np.nan, np.float32)
+    photometric = np.full((height, width), np.nan, np.float32)
+    for row in range(height):
         count = 0
         for column in range(width):
             j, i = row * stride, column * stride
@@ -398,6 +381,8 @@ def _add_equations(  # type: ignore[no-untyped-def]
                 _put(rows, count, way, (x, y, z), e, (1 - (e / cut_p) ** 2) ** 2 / (sigma_p * sigma_p))
                 count += 1
         _add_products(rows, count, sums)
+    hessian = np.tril(sums[:6, :6]) + np.tril(sums[:6, :6], -1).T
+    return hessian, sums[6, :6].copy(), geometric, photometric
 
 
 # ---------------------------------------------------------------------------------------------------- pyramids
