@@ -95,15 +95,17 @@ class ChunkQueue:
         if self._removed:
             return self._removals()
         if self._tables and len(self._backlog):
-            return self._table(now)
+            return self.whole_table() or self._table(self._backlog.upcoming(now), whole=False)
         index = self._backlog.first(now)
         if index is not None:
             return self._parts(index, now) if self._batch_bytes else self._part(index)
         return None if self._synced else self._sync()
 
-    def whole_table(self, now: float) -> msg.ChunkTable | None:
+    def whole_table(self) -> msg.ChunkTable | None:
         """All that waits as one table, None where it does not fit or nothing waits."""
-        return self._table(now) if self._tables and not self._removed and len(self._backlog) and self._fits_one_table() else None
+        if not self._tables or self._removed or not len(self._backlog) or not self._fits_one_table():
+            return None
+        return self._table(list(self._backlog), whole=True)
 
     def fine_parts(self, limit_bytes: int) -> list[Part]:
         """The parts that will follow the coarse ones, if nothing changes: to be encoded while those are sent."""
@@ -167,11 +169,11 @@ class ChunkQueue:
             index = self._backlog.first(now)
         return msg.ChunkParts(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
 
-    def _table(self, now: float) -> msg.ChunkTable | None:
-        """The part that is due, and those after it that fit into the same message, in arrays."""
+    def _table(self, indexes: Iterable[ChunkIndex], whole: bool) -> msg.ChunkTable | None:
+        """The parts that are due of these chunks, as many as a message holds, in arrays; `whole`: all that is left of each."""
         parts: list[Part] = []
-        room, whole = self._batch_bytes, self._fits_one_table()
-        for index in list(self._backlog) if whole else self._backlog.upcoming(now):
+        room = self._batch_bytes
+        for index in indexes:
             chunk, first, count = part = self._due(index, whole)
             size_bytes = count * PACKED_BYTES
             if count == 0 or size_bytes > room or len(parts) == TABLE_PARTS:

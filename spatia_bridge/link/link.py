@@ -316,7 +316,7 @@ class Link:
             return msg.ServerMessage(0, self._progress.pop(next(iter(self._progress))))
         if self._news is not None:
             assert self._opening is not None
-            table = self._opening.chunks.whole_table(now)
+            table = self._opening.chunks.whole_table()
             if table is not None:
                 return msg.ServerMessage(0, table)
             news, self._news = self._news, None

@@ -1,7 +1,5 @@
 """diffusers' `SanaWMPipeline`, stage 1: loaded and run over a start."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -9,8 +7,7 @@ from diffusers import AutoencoderKLLTX2Video, FlowMatchEulerDiscreteScheduler, S
 from PIL import Image
 from transformers import Gemma2Config, Gemma2ForCausalLM
 
-from spatia_bridge.errors import CorruptWeightsError
-from spatia_bridge.generation.base import Step
+from spatia_bridge.generation.pipelines import from_folder, on_step_end
 from spatia_bridge.generation.sana_wm.generator import RANDOM_TINY, SanaWmSettings, Start
 from spatia_bridge.generation.stepping import Report
 from spatia_bridge.models.library import locate
@@ -19,7 +16,8 @@ from spatia_bridge.models.tiny_text import tiny_text_encoder
 
 def load(weights: str, device: str, settings: SanaWmSettings) -> SanaWMPipeline:
     """The pipeline, ready to run. Raises MissingWeightsError, CorruptWeightsError."""
-    pipe = _random_tiny() if weights == RANDOM_TINY else _pretrained(locate(settings.model, weights))
+    tiny = weights == RANDOM_TINY
+    pipe = _random_tiny() if tiny else from_folder(locate(settings.model, weights), SanaWMPipeline, dtype=torch.bfloat16)
     pipe.set_progress_bar_config(disable=True)
     if settings.offload and device.startswith("cuda"):
         pipe.enable_model_cpu_offload(device=device)
@@ -32,11 +30,6 @@ def run(
     pipe: SanaWMPipeline, start: Start, prompt: str, seed: int, settings: SanaWmSettings, report: Report
 ) -> npt.NDArray[np.uint8]:
     """Frames uint8 (T, H, W, 3). `report` is told each step; what it raises ends the run."""
-
-    def told(_pipe: SanaWMPipeline, step: int, _time: torch.Tensor, tensors: dict[str, Any]) -> dict[str, Any]:
-        report(Step(step + 1, settings.steps))
-        return tensors
-
     made = pipe(
         image=Image.fromarray(start.picture),
         prompt=prompt,
@@ -49,17 +42,9 @@ def run(
         guidance_scale=settings.guidance,
         generator=torch.Generator().manual_seed(seed % (1 << 63)),
         output_type="np",
-        callback_on_step_end=told,
+        callback_on_step_end=on_step_end(report, settings.steps),
     ).frames
     return np.asarray(np.rint(made * 255), np.uint8)
-
-
-def _pretrained(folder: Any) -> SanaWMPipeline:
-    try:
-        return SanaWMPipeline.from_pretrained(folder, dtype=torch.bfloat16, use_safetensors=True, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        text = " ".join(str(error).split())[:300]
-        raise CorruptWeightsError(f"{folder} holds no SanaWMPipeline: {text}", "give a folder in diffusers' layout") from error
 
 
 def _random_tiny() -> SanaWMPipeline:

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from spatia_bridge.errors import CorruptWeightsError
-from spatia_bridge.generation.base import Step
+from spatia_bridge.generation.pipelines import from_folder, on_step_end
 from spatia_bridge.generation.stepping import Report
 from spatia_bridge.generation.wan_vace.layout import Layout
 from spatia_bridge.generation.wan_vace.settings import WanVaceSettings
@@ -57,11 +57,6 @@ def run(
     pipe: WanVACEPipeline, layout: Layout, prompt: str, seed: int, settings: WanVaceSettings, report: Report
 ) -> npt.NDArray[np.uint8]:
     """The frames uint8 (T, H, W, 3) of a layout. `report` is told each step; what it raises ends the run."""
-
-    def told(_pipe: WanVACEPipeline, step: int, _time: torch.Tensor, tensors: dict[str, Any]) -> dict[str, Any]:
-        report(Step(step + 1, settings.steps))
-        return tensors
-
     video = _tensor(layout.video)
     holes = torch.from_numpy(layout.holes)[None, None].float().mul_(2).sub_(1)  # one channel is enough
     out: npt.NDArray[np.uint8] = pipe(
@@ -78,7 +73,7 @@ def run(
         guidance_scale=settings.guidance,
         generator=torch.Generator().manual_seed(seed % (1 << 63)),
         output_type="np",
-        callback_on_step_end=told,
+        callback_on_step_end=on_step_end(report, settings.steps),
         max_sequence_length=PROMPT_TOKENS,
     ).frames
     return out
@@ -115,18 +110,9 @@ def part_bytes(pipe: WanVACEPipeline) -> dict[str, int]:
 
 
 def _pretrained(folder: Path, dtype: torch.dtype) -> WanVACEPipeline:
-    load_from = partial(_checked_load, folder)
+    load_from = partial(from_folder, folder)
     vae = load_from(AutoencoderKLWan, subfolder="vae", dtype=torch.float32)  # bf16 shows in the colours
     return load_from(WanVACEPipeline, vae=vae, dtype=dtype)
-
-
-def _checked_load(folder: Path, kind: Any, **options: Any) -> Any:
-    try:
-        return kind.from_pretrained(folder, use_safetensors=True, local_files_only=True, **options)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CorruptWeightsError(
-            f"{folder} holds no {kind.__name__}: {' '.join(str(error).split())[:300]}", "give a folder in diffusers' layout"
-        ) from error
 
 
 def _load_lora(pipe: WanVACEPipeline, lora: str) -> None:
