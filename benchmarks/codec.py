@@ -210,7 +210,7 @@ def measure_cloud(name: str, base: Snapshot, quick: bool) -> dict[str, float]:
     rng, many = np.random.default_rng(0), [chunk for chunk in chunks if len(chunk) >= MANY_POINTS]
     if len(many) < 8:
         many = sorted(chunks, key=len)[-max(len(chunks) // 4, 1) :]
-    limit, turns = (60, 15) if quick else (200, 40)
+    limit, turns = (60, 60) if quick else (200, 100)
     some, any_size = ([group[i] for i in rng.permutation(len(group))[:limit]] for group in (many, chunks))
     fast, every = speeds(some, turns), speeds(any_size, turns)
     return {

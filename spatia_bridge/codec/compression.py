@@ -20,7 +20,7 @@ class _PerThread(threading.local):
     """zstandard's objects reuse one native context each and may not be shared between threads."""
 
     def __init__(self) -> None:
-        self.compressors: dict[int, zstandard.ZstdCompressor] = {}
+        self.compressors: dict[tuple[int, int], zstandard.ZstdCompressor] = {}
         self.decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
 
 
@@ -32,11 +32,15 @@ def compress_zstd(raw: bytes | memoryview, level: int = ZSTD_LEVEL) -> bytes:
     return _compressor(level).compress(raw)
 
 
-def compress_zstd_blocks(raw: memoryview, cuts: Sequence[int], level: int) -> bytes:
-    """One zstd frame, as `compress_zstd`'s, in which a block ends at each cut: bytes of another kind get a table of their own."""
+def compress_zstd_blocks(raw: memoryview, cuts: Sequence[int], level: int, min_match: int) -> bytes:
+    """One zstd frame, as `compress_zstd`'s, in which a block ends at each cut: bytes of another kind get a table of their own.
+
+    Args:
+        min_match: the fewest bytes, 3 … 7, that are worth referring back to.
+    """
     if not cuts:
-        return compress_zstd(raw, level)
-    compressor = _compressor(level).compressobj(size=len(raw))
+        return _compressor(level, min_match).compress(raw)
+    compressor = _compressor(level, min_match).compressobj(size=len(raw))
     pieces, start = [], 0
     for cut in cuts:
         pieces += [compressor.compress(raw[start:cut]), compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)]
@@ -45,11 +49,14 @@ def compress_zstd_blocks(raw: memoryview, cuts: Sequence[int], level: int) -> by
     return b"".join(pieces)
 
 
-def _compressor(level: int) -> zstandard.ZstdCompressor:
-    compressor = _local.compressors.get(level)
+def _compressor(level: int, min_match: int = 0) -> zstandard.ZstdCompressor:
+    """This thread's; `min_match` 0 is the level's own."""
+    compressor = _local.compressors.get((level, min_match))
     if compressor is None:
-        compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
-        _local.compressors[level] = compressor
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            level, min_match=min_match, write_checksum=True, write_content_size=True
+        )
+        compressor = _local.compressors[level, min_match] = zstandard.ZstdCompressor(compression_params=parameters)
     return compressor
 
 

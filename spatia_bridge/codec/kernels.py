@@ -159,20 +159,28 @@ def _ones(word: Whole) -> Whole:
 @compiled
 def stratify(codes: Counts, places: Counts, coarseness: Bytes) -> None:
     """places ← where each of ascending codes comes in the canonical order; coarseness as `geometry.morton.coarseness`."""
-    starts, strata = np.zeros(_STRATA + 1, np.uint32), np.empty(len(codes), np.uint8)
+    strata = np.empty(len(codes), np.uint8)
+    starts = _find_strata(codes, strata, coarseness)
     for i in range(len(codes)):
-        level: Whole = LEVELS
-        if i:
-            differs = np.int64(codes[i] ^ codes[i - 1])
-            level = max(_LEVEL[differs & 511], _HIGH_LEVEL[differs >> 9])
+        places[i] = starts[strata[i]]
+        starts[strata[i]] += np.uint32(1)
+
+
+@compiled
+def _find_strata(codes: Counts, strata: Bytes, coarseness: Bytes) -> Counts:
+    """strata ← which stretch of the canonical order each of ascending codes comes in, as they ascend; where each one starts."""
+    starts = np.zeros(_STRATA + 1, np.uint32)
+    before = np.uint32(0)
+    for i in range(len(codes)):
+        differs = codes[i] ^ before
+        before = codes[i]
+        level = max(_LEVEL[differs & np.uint32(511)], _HIGH_LEVEL[differs >> np.uint32(9)]) if i else np.uint8(LEVELS)
         coarseness[i] = level
         strata[i] = (LEVELS - level) * 8 + _SWEEP[i & 7]
         starts[strata[i] + np.uint64(1)] += np.uint32(1)
     for stratum in range(_STRATA):
         starts[stratum + 1] += starts[stratum]
-    for i in range(len(codes)):
-        places[i] = starts[strata[i]]
-        starts[strata[i]] += np.uint32(1)
+    return starts
 
 
 @compiled
@@ -336,26 +344,44 @@ def read_part(
         all_codes: (N + 8,), ascending those of the points before, then of all. codes: (N,) by row, the part's are filled in.
     """
     count = len(codes) - before
+    known = all_codes[:before].copy()
+    at, mask = _begin(raw, before, high, len(codes), all_codes, words)
+    if at < 0 or not _added(all_codes[: len(codes)], known, codes[before:]):
+        return False
+    voxels, references, colours = np.empty(count, np.uint32), np.empty(count, np.uint32), np.empty(len(words), np.uint32)
+    at = _read_points(raw, at, mask, before, low, codes, words, last, seen, voxels, references, colours)
+    _read_rows(raw, at, mask, before, words, voxels, references, colours)
+    return True
+
+
+@compiled
+def _begin(raw: Bytes, before: Whole, high: Whole, points: Whole, all_codes: Counts, words: Words) -> tuple[Whole, Whole]:
+    """all_codes[:points] ← all, ascending; words[0] ← what stands before the first point. Where the planes begin (-1: the part is
+    damaged), and their mask."""
     head = 0 if before else BASE_BYTES
     if len(raw) < head + MASK_BYTES:
-        return False
-    known = all_codes[:before].copy()
-    at = read_occupancy(raw, head + MASK_BYTES, high, before, len(codes), all_codes)
+        return -1, 0
+    at = read_occupancy(raw, head + MASK_BYTES, high, before, points, all_codes)
     mask = np.int64(raw[head]) | np.int64(raw[head + 1]) << 8
-    if at < 0 or not _fits(raw, at, mask, count) or not _added(all_codes[: len(codes)], known, codes[before:]):
-        return False
-    rows = words.view(np.uint8)
+    if at < 0 or not _fits(raw, at, mask, points - before):
+        return -1, 0
     if head:
+        rows = words.view(np.uint8)
         words[0, 0] = words[0, 1] = 0
         for k in range(BASE_BYTES):
             rows[0, FIRST_BYTE + k] = raw[k]
-    voxels, references, colours = np.empty(count, np.uint32), np.empty(count, np.uint32), np.empty(len(words), np.uint32)
-    at = _read_points(raw, at, mask, before, low, codes, words, last, seen, voxels, references, colours)
-    plain, second = words[0, 0] & np.uint64(0xFF000000FF000000), words[0, 1]
+    return at, mask
+
+
+@compiled
+def _read_rows(
+    raw: Bytes, at: Whole, mask: Whole, before: Whole, words: Words, voxels: Counts, references: Counts, colours: Counts
+) -> None:
+    """words[before + 1 :] ← the part's records, of what `_read_points` found and the planes from `at` on."""
+    count, rows = len(voxels), words.view(np.uint8)
     own_words, own_rows, own_colours = words[before + 1 :], rows[before + 1 :], colours[before + 1 :]
     for i in range(count):
-        colour = np.uint64(own_colours[i] & np.uint32(0xFFFFFF)) << np.uint64(32)
-        own_words[i, 0], own_words[i, 1] = plain | np.uint64(voxels[i]) | colour, second
+        own_words[i, 0], own_words[i, 1] = _first_word(words[0, 0], voxels[i], own_colours[i]), words[0, 1]
     for plane in range(3, len(ORDER)):
         byte = ORDER[plane]
         if mask >> (byte - FIRST_BYTE) & 1:
@@ -366,7 +392,13 @@ def read_part(
         elif before:  # without an earlier part all rows are as row 0 already
             for i in range(count):
                 own_rows[i, byte] = rows[references[i], byte]
-    return True
+
+
+@compiled
+def _first_word(base: Whole, voxel: Whole, colour: Whole) -> Whole:
+    """A row's first word: `base` with this place and this colour."""
+    kept = base & np.uint64(0xFF000000FF000000)
+    return kept | np.uint64(voxel) | np.uint64(colour & np.uint32(0xFFFFFF)) << np.uint64(32)
 
 
 @compiled
@@ -491,22 +523,40 @@ def sort_chunk(records: Words, codes: Counts, coarseness: Bytes, words: Words) -
 
 
 @compiled
-def place_rows(words: Words, places: Counts, records: Words) -> None:
+def _place_rows(codes: Counts, words: Words, records: Words) -> None:
     """records (N, 2 words), in canonical order ← rows 1 … N, which ascend along the curve."""
+    strata = np.empty(len(codes), np.uint8)
+    starts = _find_strata(codes, strata, np.empty(len(codes), np.uint8))
     for i in range(len(records)):
-        records[places[i], 0], records[places[i], 1] = words[i + 1, 0], words[i + 1, 1]
+        place = starts[strata[i]]
+        starts[strata[i]] = place + np.uint32(1)
+        records[place, 0], records[place, 1] = words[i + 1, 0], words[i + 1, 1]
 
 
 @compiled
 def read_whole(raw: Bytes, low: Whole, seen: Counts, records: Words) -> bool:
     """records (N, 2 words), in canonical order ← a part that holds all of them; False if it is damaged."""
     count = len(records)
-    all_codes, codes, words = np.empty(count + 8, np.uint32), np.empty(count, np.uint32), np.empty((count + 1, 2), np.uint64)
-    if not read_part(raw, 0, low, LEVELS, all_codes, codes, words, np.zeros((3, 64), np.uint8), seen):
+    codes, base = np.empty(count + 8, np.uint32), np.empty((1, 2), np.uint64)
+    at, mask = _begin(raw, 0, LEVELS, count, codes, base)
+    if at < 0:
         return False
-    places, coarseness = np.empty(count, np.uint32), np.empty(count, np.uint8)
-    stratify(codes, places, coarseness)
-    place_rows(words, places, records)
+    codes = codes[:count]
+    voxels, references, colours = np.empty(count, np.uint32), np.empty(count, np.uint32), np.empty(count + 1, np.uint32)
+    at = _read_points(raw, at, mask, 0, low, codes, base, np.zeros((3, 64), np.uint8), seen, voxels, references, colours)
+    if at < len(raw):
+        words = np.empty((count + 1, 2), np.uint64)
+        words[0, 0], words[0, 1] = base[0, 0], base[0, 1]
+        _read_rows(raw, at, mask, 0, words, voxels, references, colours)
+        _place_rows(codes, words, records)
+        return True
+    strata = np.empty(count, np.uint8)  # all else is as in the first record: no rows are needed to look back at
+    starts = _find_strata(codes, strata, np.empty(count, np.uint8))
+    first, second = base[0, 0], base[0, 1]
+    for i in range(count):
+        place = starts[strata[i]]
+        starts[strata[i]] = place + np.uint32(1)
+        records[place, 0], records[place, 1] = _first_word(first, voxels[i], colours[i + np.int64(1)]), second
     return True
 
 
@@ -517,7 +567,5 @@ def order_records(records: Words, ordered: Words) -> bool:
     codes, words = np.empty(count, np.uint32), np.empty((count + 1, 2), np.uint64)
     if not sort_rows(records, codes, words):
         return False
-    places, coarseness = np.empty(count, np.uint32), np.empty(count, np.uint8)
-    stratify(codes, places, coarseness)
-    place_rows(words, places, ordered)
+    _place_rows(codes, words, ordered)
     return True
