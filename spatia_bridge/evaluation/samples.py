@@ -61,7 +61,7 @@ def laplacian_patches(image: ColourImage, where: Mask) -> Patches:
     inner = cv2.erode(where.astype(np.uint8), np.ones((PATCH, PATCH), np.uint8), borderValue=0) > 0
     rows, columns = np.nonzero(inner)
     windows = np.lib.stride_tricks.sliding_window_view(detail, (PATCH, PATCH), axis=(0, 1))
-    return np.ascontiguousarray(windows[rows - PATCH // 2, columns - PATCH // 2]).reshape(len(rows), -1)
+    return np.ascontiguousarray(windows[rows - PATCH // 2, columns - PATCH // 2]).reshape(len(rows), PATCH**2 * detail.shape[2])
 
 
 def sliced_wasserstein(a: Patches, b: Patches) -> float:

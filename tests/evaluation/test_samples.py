@@ -76,6 +76,7 @@ def test_patches_lie_wholly_in_the_hole():
     where = np.zeros((24, 32), bool)
     where[4:12, 5:14] = True
     assert len(laplacian_patches(VIEW.colour[:24, :32], where)) == (8 - 6) * (9 - 6)
+    assert laplacian_patches(VIEW.colour[:24, :32], where & (np.arange(32) < 8)).shape == (0, 7 * 7 * 3)
 
 
 def test_gradient_energy_falls_with_contrast():
