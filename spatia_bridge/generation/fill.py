@@ -157,9 +157,12 @@ def fill(colour: ColourImage, depth_m: DepthImage, covered: Mask) -> tuple[Colou
     _prepare(colour, depth_m, covered, values)
     known, rims = covered, _far_rims(values[..., 3], covered)
     levels = [(values, known, rims)]
-    while not known.all():  # ends: the farthest of all that is covered passes every level
-        values, known, rims = _pull(values, known, rims)
-        levels.append((values, known, rims))
+    while not known.all():
+        coarse = _pull(values, known, rims)
+        if not coarse[1].any():  # means of what is far can come to lie before every rim that is left: then rims say nothing
+            coarse = _pull(values, known, np.full_like(rims, INFINITE))
+        values, known, rims = coarse
+        levels.append(coarse)
     ages = [np.zeros(known.shape, np.float32) for _, known, _ in levels]
     for i in range(len(levels) - 2, -1, -1):
         _push(*levels[i], ages[i], levels[i + 1][0], ages[i + 1])
