@@ -17,6 +17,7 @@ from spatia_bridge.frames import ColourImage, DepthImage, GeneratedFrame, Projec
 from spatia_bridge.generation.base import CancelToken
 from spatia_bridge.generation.fill import fill
 from spatia_bridge.perception.exposure import fit_line
+from spatia_bridge.render.cores import core_count, map_all
 
 SAMPLES = 2000  # pixels a fit looks at
 MIN_PIXELS = 200
@@ -47,14 +48,21 @@ class Finish(Protocol):
 def finished(
     frames: Sequence[ColourImage], projection: Sequence[Projection], finish: Finish, cancel: CancelToken
 ) -> Iterator[GeneratedFrame]:
-    """The frames of a clip, in order. CancelledError: between two of them."""
-    for number, colour in enumerate(corrected(frames, projection) if finish.correct_colour else frames):
-        cancel.raise_if_cancelled()
-        shown = projection[number]
+    """The frames of a clip, in order, as many at a time as there are cores. CancelledError: between two of them."""
+    levels = corrections(frames, projection) if finish.correct_colour else None
+
+    def work(piece: tuple[int, Projection]) -> GeneratedFrame:
+        number, shown = piece
+        colour = frames[number] if levels is None else cv2.LUT(frames[number], levels[number])
         depth_m, confidence = _carried_depth(shown) if finish.carry_depth else (None, None)
-        yield GeneratedFrame(
-            number, pasted(colour, shown) if finish.paste_memory else colour, depth_m=depth_m, confidence=confidence
-        )
+        colour = pasted(colour, shown) if finish.paste_memory else colour
+        return GeneratedFrame(number, colour, depth_m=depth_m, confidence=confidence)
+
+    for start in range(0, len(frames), core_count()):
+        some = range(start, min(start + core_count(), len(frames)))
+        for frame in map_all(work, [(number, projection[number]) for number in some]):  # rendered here: that takes all cores
+            cancel.raise_if_cancelled()
+            yield frame
 
 
 def _carried_depth(shown: Projection) -> tuple[DepthImage, npt.NDArray[np.float32] | None]:
@@ -65,17 +73,18 @@ def _carried_depth(shown: Projection) -> tuple[DepthImage, npt.NDArray[np.float3
     return depth_m, confidence
 
 
-def corrected(frames: Sequence[ColourImage], projection: Sequence[Projection]) -> list[ColourImage]:
-    """The frames in memory's colours. A clip that memory nowhere covers stays as it is."""
+def corrections(frames: Sequence[ColourImage], projection: Sequence[Projection]) -> list[npt.NDArray[np.uint8]]:
+    """For each frame what its levels become in memory's colours, uint8 (256, 1, 3), as `cv2.LUT` takes them; what they are where
+    memory covers nothing of the clip."""
     fits = {number: fit for number, colour in enumerate(frames) if (fit := _fit(colour, projection[number])) is not None}
     if not fits:
-        return list(frames)
+        return [np.tile(np.arange(256, dtype=np.uint8)[:, None, None], 3)] * len(frames)
     known, values = np.array(list(fits)), np.array(list(fits.values()))
     out = []
-    for number, colour in enumerate(frames):
+    for number in range(len(frames)):
         gain, bias = _smoothed(known - number, values)
         levels = np.rint(np.clip(np.arange(256)[:, None] * gain + bias, 0, 255)).astype(np.uint8)
-        out.append(cv2.LUT(colour, levels[:, None]))
+        out.append(levels[:, None])
     return out
 
 
@@ -100,7 +109,10 @@ def _blended(colour, known, inside_px, feather_px):  # type: ignore[no-untyped-d
     for j in range(colour.shape[0]):
         for i in range(colour.shape[1]):
             own = min(inside_px[j, i] / feather_px, np.float32(1))
-            if own > 0:
+            if own == 1:  # nearly everywhere
+                for c in range(3):
+                    out[j, i, c] = known[j, i, c]
+            elif own > 0:
                 for c in range(3):
                     made = np.float32(colour[j, i, c])
                     out[j, i, c] = np.uint8(np.rint(made + own * (np.float32(known[j, i, c]) - made)))

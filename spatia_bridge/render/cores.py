@@ -7,6 +7,7 @@ from functools import cache
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
+Result = TypeVar("Result")
 
 
 def core_count() -> int:
@@ -30,6 +31,18 @@ def for_all(work: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
         wait(others)
     for other in others:
         other.result()
+
+
+def map_all(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Result]:
+    """What `work` makes of each piece, in the pieces' order; done as by `for_all`."""
+    listed = list(pieces)
+    made: dict[int, Result] = {}
+
+    def make(number: int) -> None:
+        made[number] = work(listed[number])
+
+    for_all(make, range(len(listed)))
+    return [made[number] for number in range(len(listed))]
 
 
 @cache

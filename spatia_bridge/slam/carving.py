@@ -19,13 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from spatia_bridge.frames import Mask, RgbdFrame
-from spatia_bridge.memory.chunk import Chunk, ChunkIndex
+from spatia_bridge.memory.chunk import MAX_CHUNK_COORDINATE, Chunk, ChunkIndex
 from spatia_bridge.memory.record import CHUNK_SIDE, FLAG_BACKDROP, FLAG_GENERATED
 from spatia_bridge.memory.regions import contained_in_any
 from spatia_bridge.memory.snapshot import Changes, Snapshot
+from spatia_bridge.render.cores import for_all, map_all
 from spatia_bridge.slam.dynamics import known_depth
 
 RAY_STRIDE_PX = 8
+PIECE = 1 << 15  # points that one thread looks at
 MAX_WINDOW = 3  # pixels to each side; a splat that looks larger has neighbours that speak for themselves
 _AROUND = np.ones((3, 3), np.uint8)
 _jit = numba.njit(cache=True, nogil=True)
@@ -65,8 +67,8 @@ def carve(
     """
     config = config or CarvingConfig()
     chosen = sorted({round(at) for at in np.linspace(0, len(frames) - 1, min(config.frames, len(frames)))}) if len(frames) else []
-    views = [_View(frames[n], static[n], config) for n in chosen]
-    indexes = _passed(base, views, config)
+    views = map_all(lambda n: _View(frames[n], static[n], config), chosen)
+    indexes = _passed(base, views, config) if views else []
     if not indexes:
         return {}, 0
     needed = min(config.min_seen_through, len(views))
@@ -123,11 +125,15 @@ def _widened(grow: Callable[..., object], image: npt.NDArray[np.float32]) -> npt
 def _gone(points: Floats, sizes: Floats, views: Sequence[_View], needed: int, config: CarvingConfig) -> npt.NDArray[np.bool_]:
     """bool (N,): points (N, 3) with voxels of sizes (N,) that so many views see through and none confirms."""
     through, confirmed = np.zeros(len(points), np.uint8), np.zeros(len(points), np.bool_)
-    for view in views:
-        _look(
-            points, sizes, view.near, view.low, view.high, view.lens, view.camera_from_world,
-            config.depth_tolerance, config.voxels, config.max_pixel_voxels, through, confirmed,
-        )  # fmt: skip
+
+    def look(some: slice) -> None:
+        for view in views:
+            _look(
+                points[some], sizes[some], view.near, view.low, view.high, view.lens, view.camera_from_world,
+                config.depth_tolerance, config.voxels, config.max_pixel_voxels, through[some], confirmed[some],
+            )  # fmt: skip
+
+    for_all(look, [slice(start, start + PIECE) for start in range(0, len(points), PIECE)])
     return np.asarray((through >= needed) & ~confirmed)
 
 
@@ -161,7 +167,8 @@ def _passed(base: Snapshot, views: Sequence[_View], config: CarvingConfig) -> li
     found: set[ChunkIndex] = set()
     for level in sorted(base.levels()):
         side = CHUNK_SIDE * base.voxel_size_m * (1 << level)
-        for view in views:
+
+        def pass_by(view: _View, side: float = side) -> npt.NDArray[np.int64]:
             depth = view.depth[RAY_STRIDE_PX // 2 :: RAY_STRIDE_PX, RAY_STRIDE_PX // 2 :: RAY_STRIDE_PX]
             rows, columns = np.nonzero(depth > 0)
             reach = config.max_pixel_voxels * side / CHUNK_SIDE * 0.5 * (view.lens[0] + view.lens[1])
@@ -169,10 +176,20 @@ def _passed(base: Snapshot, views: Sequence[_View], config: CarvingConfig) -> li
             x = (columns * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[2]) / view.lens[0]
             y = (rows * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[3]) / view.lens[1]
             rays = np.stack([x, y, np.ones(len(x))], axis=1) @ view.world_from_camera[:3, :3].T
-            for x, y, z in _march(view.world_from_camera[:3, 3] / side, rays / side, ends.astype(np.float64)).tolist():
-                if (level, x, y, z) in base.chunks:  # an index equals its plain tuple, which is made much faster
-                    found.add(ChunkIndex(level, x, y, z))
+            return _march(view.world_from_camera[:3, 3] / side, rays / side, ends.astype(np.float64))
+
+        for x, y, z in _distinct(np.concatenate(map_all(pass_by, views))).tolist():
+            if (level, x, y, z) in base.chunks:  # an index equals its plain tuple, which is made much faster
+                found.add(ChunkIndex(level, x, y, z))
     return sorted(found)
+
+
+def _distinct(cubes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Rows (K, 3) once each (views of one clip pass much the same), without those where no chunk can be."""
+    x, y, z = cubes[(np.abs(cubes) < MAX_CHUNK_COORDINATE).all(axis=1)].T + MAX_CHUNK_COORDINATE
+    codes = np.unique((x << 42) | (y << 21) | z)
+    mask = (1 << 21) - 1
+    return np.stack([codes >> 42, codes >> 21 & mask, codes & mask], axis=1) - MAX_CHUNK_COORDINATE
 
 
 def _march(origin: Floats, rays: Floats, ends: Floats) -> npt.NDArray[np.int64]:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import MAX_DEPTH_M, MIN_DEPTH_M, DepthImage, Mask
 from spatia_bridge.perception.robust import TUKEY, biweight, sigma
+from spatia_bridge.render.cores import map_all
 
 EDGE = 0.1  # of the inverse depth: neighbours that differ by more, after a median filter against noise, are an edge
 MEDIAN_PX = 5
@@ -109,7 +110,8 @@ def fit_depth_scale(
         raise InvalidInputError(
             f"depths have shapes {estimated_m.shape} and {known_m.shape}, the mask {known.shape}", "give views of one size"
         )
-    use = known & ~_beside_edges(estimated_m) & ~_beside_edges(known_m)
+    beside, beside_known = map_all(_beside_edges, (estimated_m, known_m))
+    use = known & ~beside & ~beside_known
     overlap = float(use.mean())
     if overlap < config.min_overlap:
         return DepthScale(1.0, 0.0, 0.0, float("inf"), overlap, f"memory shows {overlap:.1%} of the view")

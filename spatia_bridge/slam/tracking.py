@@ -19,6 +19,7 @@ contrast have been taken out.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -30,6 +31,7 @@ from spatia_bridge.frames import ColourImage, DepthImage, Mask, Projection, Rgbd
 from spatia_bridge.geometry import se3
 from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.perception.robust import TUKEY, sigma
+from spatia_bridge.render.cores import core_count, for_all, map_all
 
 MIN_LEVEL_SIDE = 16  # pixels; the pyramid stops before
 EDGE = 0.02  # of the inverse depth: a second difference beyond it is an edge, not a surface (on a plane it is 0)
@@ -40,6 +42,7 @@ CORRELATED_PIXELS = 100.0  # neighbours err alike: so many pixels count as one m
 MIN_SIGMA_FOOTPRINTS = 0.1  # memory keeps positions to a quarter of a voxel, which is about half a footprint
 COARSE_SIGMA = 0.75  # pixel footprints of a level at least, in front of the finest: at first what is far off may still pull
 MIN_SIGMA_NORMALISED = 0.05
+PIECE_PIXELS = 6000  # with fewer a second core is not worth waking
 FINE_STRIDE = 2  # at full size every other pixel of every other row says as much
 SMALL_STEP_M, SMALL_STEP_RAD = 1e-5, 1e-6
 _jit = numba.njit(cache=True, nogil=True)
@@ -174,9 +177,12 @@ def track(frame: RgbdFrame, projection: Projection, config: TrackingConfig | Non
     """
     config = config or TrackingConfig()
     levels = len(config.iterations)
-    source = pyramid(frame.colour, frame.depth_m, static_pixels(frame), frame.camera.intrinsics, levels)
     known = projection.coverage & (projection.depth_m > 0)
-    model = pyramid(projection.colour, projection.depth_m, known, projection.camera.intrinsics, levels)
+    sides = (
+        (frame.colour, frame.depth_m, static_pixels(frame), frame.camera.intrinsics),
+        (projection.colour, projection.depth_m, known, projection.camera.intrinsics),
+    )
+    source, model = map_all(lambda side: pyramid(*side, levels), sides)
     return register(frame.camera, source, projection.camera, model, config)
 
 
@@ -278,8 +284,8 @@ class _Terms(NamedTuple):
 
 def _compare(s: Level, m: Level, pose: se3.Array, sigma_g: float, sigma_p: float, stride: int = 1) -> _Terms:
     lens = np.array([(k.fx, k.fy, k.cx, k.cy) for k in (s.intrinsics, m.intrinsics)])
-    cuts = (TUKEY * sigma_g, TUKEY * sigma_p)
-    return _Terms(*_normal_equations(s.depth, s.grey, m.depth, m.normals, m.grey, lens, pose, stride, sigma_g, sigma_p, *cuts))
+    scales = (sigma_g, sigma_p, TUKEY * sigma_g, TUKEY * sigma_p)
+    return _Terms(*_normal_equations((s.depth, s.grey), (m.depth, m.normals, m.grey), lens, pose, stride, scales))
 
 
 def _scales(terms: _Terms, level: int) -> tuple[float, float]:
@@ -304,14 +310,14 @@ def _put(rows, n, way, point, e, w):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"reassoc"})  # sums in any order vectorise
-def _add_products(rows, count, sums):  # type: ignore[no-untyped-def]
-    """Add rows[:, :count], times its transpose, to the lower triangle of sums (7, 7)."""
+def _put_products(rows, count, products):  # type: ignore[no-untyped-def]
+    """The lower triangle of products (7, 7) ← rows[:, :count] times its transpose."""
     for p in range(7):
         for q in range(p + 1):
             total = 0.0
             for n in range(count):
                 total += rows[p, n] * rows[q, n]
-            sums[p, q] += total
+            products[p, q] = total
 
 
 @_jit
@@ -327,21 +333,56 @@ def _bilinear(image, u, v):  # type: ignore[no-untyped-def]
     return a + s * (b - a) + t * (c - a) + s * t * (a - b - c + d), du, dv
 
 
+def _normal_equations(
+    source: tuple[DepthImage, Floats], model: tuple[DepthImage, Floats, Floats], lens: se3.Array, pose: se3.Array, stride: int,
+    scales: tuple[float, float, float, float],
+) -> tuple[se3.Array, se3.Array, Floats, Floats]:  # fmt: skip
+    """The terms over a twist (translation, rotation) on the left of `pose` (model from source), of every stride-th pixel.
+
+    Rows of pixels are added up in their order whoever computes them: on any number of cores the sums are the same, bit by bit.
+    """
+    height, width = (-(-side // stride) for side in source[0].shape)
+    geometric, photometric = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    products = np.empty((height, 7, 7))
+
+    def work(band: tuple[int, int]) -> None:
+        _put_rows(*source, *model, lens, pose, stride, *scales, *band, products, geometric, photometric)
+
+    pieces = min(core_count(), 1 + height * width // PIECE_PIXELS)
+    edges = [height * n // pieces for n in range(pieces + 1)]
+    for_all(work, list(pairwise(edges)))
+    return *_added_up(products), geometric, photometric
+
+
 @_jit
-def _normal_equations(  # type: ignore[no-untyped-def]
-    depth, grey, model_depth, normals, model_grey, lens, pose, stride, sigma_g, sigma_p, cut_g, cut_p
-):
-    """The terms over a twist (translation, rotation) on the left of `pose` (model from source), of every stride-th pixel."""
-    height, width = (depth.shape[0] + stride - 1) // stride, (depth.shape[1] + stride - 1) // stride
+def _added_up(products):  # type: ignore[no-untyped-def]
+    """Hessian (6, 6) and gradient (6,)."""
+    sums = np.zeros((7, 7))
+    for row in range(len(products)):
+        for p in range(7):
+            for q in range(p + 1):
+                sums[p, q] += products[row, p, q]
+    for p in range(6):
+        for q in range(p + 1, 6):
+            sums[p, q] = sums[q, p]
+    return sums[:6, :6].copy(), sums[6, :6].copy()
+
+
+@_jit
+def _put_rows(  # type: ignore[no-untyped-def]
+    depth, grey, model_depth, normals, model_grey, lens, pose, stride, sigma_g, sigma_p, cut_g, cut_p, first, end,
+    products, geometric, photometric,
+):  # fmt: skip
+    """The products (H, 7, 7) and |residuals|, NaN where there is none, of rows first … end."""
+    width = geometric.shape[1]
     model_height, model_width = model_depth.shape
     fx, fy, cx, cy = lens[0]
     mx, my, ox, oy = lens[1]
     focal = max(mx, my)
-    rows, sums = np.empty((7, 2 * width)), np.zeros((7, 7))
-    geometric = np.full((height, width), np.nan, np.float32)
-    photometric = np.full((height, width), np.nan, np.float32)
-    for row in range(height):
+    rows = np.empty((7, 2 * width))
+    for row in range(first, end):
         count = 0
+        geometric[row], photometric[row] = np.float32(np.nan), np.float32(np.nan)
         for column in range(width):
             j, i = row * stride, column * stride
             z = np.float64(depth[j, i])
@@ -380,9 +421,7 @@ def _normal_equations(  # type: ignore[no-untyped-def]
                 way = (du, dv, -(du * x + dv * y) / z)
                 _put(rows, count, way, (x, y, z), e, (1 - (e / cut_p) ** 2) ** 2 / (sigma_p * sigma_p))
                 count += 1
-        _add_products(rows, count, sums)
-    hessian = np.tril(sums[:6, :6]) + np.tril(sums[:6, :6], -1).T
-    return hessian, sums[6, :6].copy(), geometric, photometric
+        _put_products(rows, count, products[row])
 
 
 # ---------------------------------------------------------------------------------------------------- pyramids

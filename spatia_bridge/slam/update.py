@@ -23,6 +23,7 @@ from spatia_bridge.geometry.camera import Camera
 from spatia_bridge.memory import Snapshot, Update
 from spatia_bridge.memory.chunk import Chunk, ChunkIndex
 from spatia_bridge.perception.depth import DepthEstimator
+from spatia_bridge.render.cores import map_all
 from spatia_bridge.slam.carving import CarvingConfig, carve
 from spatia_bridge.slam.depth_scale import DepthScale, fit_depth_scale
 from spatia_bridge.slam.dynamics import DynamicsConfig, find_dynamics
@@ -287,7 +288,7 @@ def _as_rgbd(take: Take, number: int) -> RgbdFrame | None:
 
 
 def _small(frames: Sequence[RgbdFrame]) -> tuple[RgbdFrame, ...]:
-    return tuple(at_working_size(frame) for frame in frames)
+    return tuple(map_all(at_working_size, frames))
 
 
 def _at_scale(frame: RgbdFrame, scale: DepthScale) -> RgbdFrame:

@@ -11,6 +11,7 @@ from spatia_bridge.memory import Box, Cause, LockRegion, Memory
 from spatia_bridge.memory.record import FLAG_GENERATED
 from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.session.loop import Stages, fold_in
+from spatia_bridge.slam import carving
 from spatia_bridge.slam.dynamics import find_dynamics
 from spatia_bridge.slam.update import Slam
 from tests.worlds import PILLAR_HIGH, PILLAR_LOW, camera, look
@@ -57,6 +58,21 @@ def test_a_moved_box_leaves_its_old_place_when_that_is_seen_empty():
     assert revision.health["carved_points"] >= before
     assert len(inside(memory.snapshot())) == 0
     assert len(inside(memory.snapshot(), ASIDE)) > 100
+
+
+def test_carving_is_the_same_in_pieces_of_any_size_and_views_from_nowhere_carve_nothing(monkeypatch):
+    memory = Memory()
+    sow(memory, look(camera()))
+    base, emptied = memory.snapshot(), [replace(look(camera()), depth_m=3 * look(camera()).depth_m) for _ in range(3)]
+    masks = [np.ones(frame.depth_m.shape, bool) for frame in emptied]
+    changes, points = carving.carve(base, emptied, masks, generated=False)
+    assert points > 0
+    monkeypatch.setattr(carving, "PIECE", 100)
+    again, same = carving.carve(base, emptied, masks, generated=False)
+    assert same == points and again.keys() == changes.keys()
+    assert all((a and a.record_hash) == (b and b.record_hash) for a, b in zip(changes.values(), again.values(), strict=True))
+    far = [replace(frame, camera=camera(eye=(9e5, 0.0, 0.0), target=(9e5, 0.0, 1.0))) for frame in emptied]
+    assert carving.carve(base, far, masks, generated=False) == ({}, 0)
 
 
 def test_a_passer_by_leaves_nothing():

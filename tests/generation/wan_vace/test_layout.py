@@ -1,11 +1,12 @@
 """How frames become the model's and come back; colour drift. No torch."""
 
+import cv2
 import numpy as np
 import pytest
 
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.generation.base import ClipRequest
-from spatia_bridge.generation.finishing import corrected, pasted
+from spatia_bridge.generation.finishing import corrections, pasted
 from spatia_bridge.generation.fit import Fit
 from spatia_bridge.generation.wan_vace.layout import SIDE, lay_out
 from tests.contracts.generator import projections
@@ -57,7 +58,7 @@ def test_drift_of_exposure_is_taken_back_and_of_neighbours_alike():
     video = projections(frames=12)
     gains = np.linspace(1.0, 0.8, len(video))
     wandered = [np.clip(shown.colour * gain + 6, 0, 255).astype(np.uint8) for shown, gain in zip(video, gains, strict=True)]
-    back = corrected(wandered, video)
+    back = [cv2.LUT(*each) for each in zip(wandered, corrections(wandered, video), strict=True)]
     for number, shown in enumerate(video):
         seen = shown.coverage
         before, after = (np.abs(c[number][seen].astype(int) - shown.colour[seen]).mean() for c in (wandered, back))
@@ -68,7 +69,7 @@ def test_without_memory_colours_stay():
     frames = [np.full((64, 96, 3), 90, np.uint8)]
     shown = projections(frames=1)[0]
     bare = type(shown)(shown.camera, shown.colour, shown.depth_m, np.zeros_like(shown.coverage), shown.confidence)
-    assert np.array_equal(corrected(frames, [bare])[0], frames[0])
+    assert np.array_equal(cv2.LUT(frames[0], corrections(frames, [bare])[0]), frames[0])
 
 
 def test_pasting_keeps_holes_and_the_inside_of_what_is_covered():
