@@ -9,4 +9,5 @@ closing  walls where a room would otherwise have no end
 scene    all of it, computed once a clip in the world's frame, so that every frame shows the same place
 paint    the planes into a frame's holes
 warp     the references into a frame's holes
+filling  all of it in order, and what is left smoothly
 """

@@ -4,12 +4,16 @@ A state has 5 channels: red, green, blue in −1…1, log depth, and what moves 
 ln(depth / 5 m) / 2; no depth, the sky, is 160 m.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spatia_bridge.frames import Projection
+from spatia_bridge.generation.structure.filling import Filling
 from spatia_bridge.generation.tiny.projector import Lenses
 
 STATE_CHANNELS = 5
@@ -45,8 +49,9 @@ class Conditions:
     """All that steers B clips of N frames of one size. The anchor is each clip's first new camera.
 
     Attributes:
-        fill: float32 (B, N, 4, H, W), the projection's colour and log depth, smooth where it has holes.
-        coverage, confidence: float32 (B, N, 1, H, W), 0…1.
+        fill: float32 (B, N, 4, H, W), the projection's colour and log depth, its holes filled structure first; 0 where nothing is
+            known at all.
+        coverage: float32 (B, N, 1, H, W), 1 where memory is; confidence: the same, 0…1, of memory and of what fills its holes.
         anchor_from_camera: float32 (B, N, 4, 4).
         down: float32 (B, 3), gravity in the anchor's frame.
         lenses: of the new frames.
@@ -89,6 +94,21 @@ def metres(log_depth: Tensor) -> Tensor:
     """To metres, 0 for none (beyond 100 m)."""
     depth_m = MIDDLE_M * torch.exp(2 * log_depth)
     return torch.where(depth_m < FARTHEST_M, depth_m.clamp_min(NEAREST_M), torch.zeros_like(depth_m))
+
+
+def filled(projection: Sequence[Projection], filling: Filling) -> tuple[Tensor, Tensor]:
+    """`fill` (N, 4, H, W) and `confidence` (N, 1, H, W) of `Conditions`, from projections at the network's size."""
+    done = [filling.fill(each) for each in projection]
+    colour = torch.from_numpy(np.stack([each.colour for each in done])).movedim(-1, 1).float() / 127.5 - 1.0
+    depth = log_depth(torch.from_numpy(np.stack([each.depth_m for each in done])))[:, None]
+    confidence = torch.from_numpy(np.stack([each.confidence for each in done]))[:, None]
+    known = torch.tensor([bool(each.confidence.any()) for each in done]).float()[:, None, None, None]
+    return torch.cat([colour, depth], dim=1) * known, confidence
+
+
+def levels(colour: Tensor) -> Tensor:
+    """uint8 (…, H, W, 3) of colours (…, 3, H, W) in −1…1."""
+    return ((colour.movedim(-3, -1) + 1) * 127.5 + 0.5).clamp(0, 255).byte().contiguous()
 
 
 def rays(anchor_from_camera: Tensor, down: Tensor, lenses: Lenses) -> Tensor:

@@ -5,6 +5,7 @@ are frames that look at the same place; preceding frames are those right before.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,9 +17,25 @@ from torch import Tensor
 
 from spatia_bridge.codec.walks import Walk, load_walk
 from spatia_bridge.errors import InvalidInputError, NotFoundError
-from spatia_bridge.generation.tiny.conditions import FARTHEST_M, PRECEDING, REFERENCES, Conditions, Given, log_depth, metres, rays
-from spatia_bridge.generation.tiny.projector import Lenses, back_project, push_pull, splat
+from spatia_bridge.frames import Projection
+from spatia_bridge.generation.structure.filling import Filling
+from spatia_bridge.generation.structure.views import View
+from spatia_bridge.generation.tiny.conditions import (
+    FARTHEST_M,
+    PRECEDING,
+    REFERENCES,
+    Conditions,
+    Given,
+    filled,
+    levels,
+    log_depth,
+    metres,
+    rays,
+)
+from spatia_bridge.generation.tiny.projector import Lenses, back_project, splat
 from spatia_bridge.generation.tiny.vocabulary import COLOURS, CREATURES, LIGHTS, PLACES, WORDS
+from spatia_bridge.geometry.camera import Camera, Intrinsics
+from spatia_bridge.render.cores import core_count
 
 FRAMES = 8
 SOURCES = 4  # frames that memory is made of, at most
@@ -220,12 +237,9 @@ def make_clips(
 
     target, cameras = _states(footage, chosen.target), poses(chosen.target)
     there = torch.from_numpy(chosen.source_there).to(device)
-    colour, depth, coverage, confidence = _memory(
-        footage, chosen, there, poses(chosen.sources), cameras, lenses, dice, corrupt, own
-    )
-    known = coverage[:, :, None]
-    pictures = torch.cat([colour, log_depth(depth)[:, :, None]], dim=2) * known
-    fill = push_pull(pictures.flatten(0, 1), known.flatten(0, 1)).view_as(pictures)
+    memory = _memory(footage, chosen, there, poses(chosen.sources), cameras, lenses, dice, corrupt, own)
+    fill, confidence = (part.to(device) for part in _filled(footage, chosen, memory, own))
+    known = memory[2][:, :, None]
     shown = np.concatenate([chosen.references, chosen.preceding], axis=1)
     valid = torch.from_numpy(np.concatenate([chosen.reference_there, chosen.preceding_there], axis=1)).to(device)
     prompted = torch.from_numpy(chosen.prompt_there).to(device)[:, None]
@@ -235,18 +249,45 @@ def make_clips(
     return Conditions(fill, known.float(), confidence, cameras, down, lenses, given, words * prompted), target
 
 
-def without(conditions: Conditions, part: str) -> Conditions:
-    """The conditions as if `part` had never been: "memory", "references", "preceding" or "prompt"."""
-    given, split = conditions.given, conditions.given.valid.shape[1] - conditions.given.preceding
-    if part == "memory":
-        nothing = torch.zeros_like(conditions.coverage)
-        return replace(conditions, fill=torch.zeros_like(conditions.fill), coverage=nothing, confidence=nothing)
-    if part == "prompt":
-        return replace(conditions, words=torch.zeros_like(conditions.words))
-    if part not in ("references", "preceding"):
-        raise InvalidInputError(f"there is no condition {part!r}", "name memory, references, preceding or prompt")
-    keep = torch.arange(given.valid.shape[1], device=given.valid.device) >= split
-    return replace(conditions, given=replace(given, valid=given.valid & (keep if part == "references" else ~keep)))
+def without(chosen: Plan, part: str) -> Plan:
+    """The same clips without "memory", "references", "preceding" or "prompt"."""
+    names = {"memory": "source_there", "references": "reference_there", "preceding": "preceding_there", "prompt": "prompt_there"}
+    if part not in names:
+        raise InvalidInputError(f"there is no condition {part!r}", f"name one of {', '.join(names)}")
+    return replace(chosen, **{names[part]: np.zeros_like(getattr(chosen, names[part]))})
+
+
+def _filled(
+    footage: Footage, chosen: Plan, memory: tuple[Tensor, Tensor, Tensor, Tensor], own: Own | None
+) -> tuple[Tensor, Tensor]:
+    """`fill` (B, N, 4, H, W) and `confidence` (B, N, 1, H, W) of conditions, as in use: of what memory shows, and references."""
+    colour, depth_m, coverage, confidence = (part.cpu() for part in memory)
+    shown = coverage.numpy()
+    pictures = levels(colour).numpy() * shown[..., None]
+    trust = (confidence[:, :, 0] * 255 + 0.5).byte().numpy() * shown
+    seen = _states(footage, chosen.references, own).cpu()
+    seen_colour = levels(seen[:, :, :3]).numpy()
+    seen_depth_m = (metres(seen[:, :, 3]) * (seen[:, :, 4] < 0)).numpy()
+
+    def camera(frame: int, like: int) -> Camera:
+        fx, fy, cx, cy = footage.lens[like].tolist()
+        return Camera(Intrinsics(fx, fy, cx, cy, *footage.size), footage.world_from_camera[frame])
+
+    def clip(b: int) -> tuple[Tensor, Tensor]:
+        like = int(chosen.target[b, 0])
+        projection = [
+            Projection(camera(int(frame), like), pictures[b, n], depth_m[b, n].numpy(), shown[b, n], trust[b, n])
+            for n, frame in enumerate(chosen.target[b])
+        ]
+        references = tuple(
+            View.of(camera(int(chosen.references[b, k]), like), seen_colour[b, k], seen_depth_m[b, k])
+            for k in np.flatnonzero(chosen.reference_there[b])
+        )
+        return filled(projection, Filling.of(projection, references, lambda: None))
+
+    with ThreadPoolExecutor(core_count(), thread_name_prefix="fill") as pool:
+        fills, trusts = zip(*pool.map(clip, range(len(shown))), strict=True)
+    return torch.stack(fills), torch.stack(trusts)
 
 
 def _states(footage: Footage, numbers: Indexes, own: Own | None = None) -> Tensor:

@@ -1,7 +1,8 @@
 """The Generator: a clip in blocks of some 8 frames, each steered by memory, references, the frames before it and the prompt.
 
-What one block invented memory does not have yet, so its last frame is splatted into the next block's cameras, where memory has
-holes. The network works at its own size; at another, memory's own pixels come back through the gate, as sharp as they were.
+It begins with the holes filled structure first, as `reproject` leaves them. What one block invented memory does not have yet, so
+its last frame is splatted into the next block's cameras, where memory has holes. The network works at its own size; at another,
+memory's own pixels come back through the gate, as sharp as they were.
 """
 
 import logging
@@ -17,10 +18,22 @@ from torch import Tensor
 from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import ColourImage, DepthImage, GeneratedFrame, Projection, RgbdFrame
 from spatia_bridge.generation.base import CancelToken, ClipRequest, ClipShape, Event, Step
+from spatia_bridge.generation.structure.filling import Filling
+from spatia_bridge.generation.structure.views import View
 from spatia_bridge.generation.tiny import flow
-from spatia_bridge.generation.tiny.conditions import PRECEDING, REFERENCES, Conditions, Given, log_depth, metres, rays
+from spatia_bridge.generation.tiny.conditions import (
+    PRECEDING,
+    REFERENCES,
+    Conditions,
+    Given,
+    filled,
+    levels,
+    log_depth,
+    metres,
+    rays,
+)
 from spatia_bridge.generation.tiny.network import Network, Prediction
-from spatia_bridge.generation.tiny.projector import Lenses, back_project, push_pull, splat
+from spatia_bridge.generation.tiny.projector import Lenses, back_project, splat
 from spatia_bridge.generation.tiny.vocabulary import WORDS, read_prompt
 from spatia_bridge.generation.tiny.weights import load_network
 from spatia_bridge.geometry import se3
@@ -69,14 +82,18 @@ class Tiny:
         words[0, list(prompt.indexes)] = 1.0
         total = len(request.projection)
         blocks = np.array_split(np.arange(total), -(-total // LONGEST_BLOCK)) if total else []
-        done, made = 0, list[_View]()
+        done, made, filling = 0, list[_View](), None
         for block in blocks:
             cancel.raise_if_cancelled()
             projections = [request.projection[int(number)] for number in block]
             size = self._size(projections[0].camera)
             recent = [*(_view(frame, size) for frame in request.preceding[-PRECEDING:]), *made][-PRECEDING:]
             references = [_view(reference.frame, size) for reference in request.references[:REFERENCES]]
-            conditions = _conditions(projections, references, recent, made[-1:], words, size).to(self._device)
+            if filling is None:
+                seen = tuple(_seen(view, size) for view in references)
+                filling = Filling.of(_Small(request.projection, size), seen, cancel.raise_if_cancelled)
+            small = [_small(each, size) for each in projections]
+            conditions = _conditions(small, filling, references, recent, made[-1:], words).to(self._device)
             noise = flow.frame_noise(request.seed, block.tolist(), size[1], size[0])[None].to(self._device)
             for prediction in flow.steps(self._network, conditions, noise):  # noqa: B007 (the last is the sample)
                 done += 1
@@ -97,20 +114,19 @@ class Tiny:
 
 
 def _conditions(
-    projections: Sequence[Projection], references: Sequence[_View], recent: Sequence[_View], carried: Sequence[_View],
-    words: Tensor, size: tuple[int, int],
+    projections: Sequence[Projection], filling: Filling, references: Sequence[_View], recent: Sequence[_View],
+    carried: Sequence[_View], words: Tensor,
 ) -> Conditions:  # fmt: skip
-    """What the network is shown for one block; its anchor is the block's first camera."""
+    """What the network is shown for one block, of projections at its own size; its anchor is the block's first camera."""
+    k = projections[0].camera.intrinsics
+    size = (k.width, k.height)
     anchor = projections[0].camera.camera_from_world
     lenses = _lens([projections[0].camera], size)
     cameras = _poses(anchor, [p.camera for p in projections])
-    known, picture, confidence = _projection(projections, size)
     for view in carried:
-        extra, extra_known = _splatted(view, anchor, cameras, lenses)
-        holes = extra_known & ~known
-        picture, known = torch.where(holes, extra, picture), known | extra_known
-        confidence = torch.where(holes, confidence.new_tensor(INVENTED_CONFIDENCE), confidence)
-    fill = push_pull(picture, known)
+        projections = _with(projections, *_splatted(view, anchor, cameras, lenses))
+    fill, confidence = filled(projections, filling)
+    known = torch.from_numpy(np.stack([p.coverage for p in projections])).float()[:, None]
     down = torch.from_numpy(anchor[:3, 1].copy()).float()[None]
     shown = [*references, *recent]
     if shown:
@@ -120,17 +136,60 @@ def _conditions(
     else:  # an empty place that nobody looks at: convolutions want one
         nothing = torch.zeros(1, 1, 5, size[1], size[0])
         given = Given(nothing, rays(cameras[:, :1], down, lenses), torch.zeros(1, 1, dtype=torch.bool), 0)
-    return Conditions(fill[None], known.float()[None], confidence[None], cameras, down, lenses, given, words)
+    return Conditions(fill[None], known[None], confidence[None], cameras, down, lenses, given, words)
 
 
-def _projection(projections: Sequence[Projection], size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Known bool (N, 1, h, w), picture (N, 4, h, w), confidence (N, 1, h, w): means over what is covered; known from half on."""
-    covered = torch.from_numpy(np.stack([p.coverage for p in projections])).float()[:, None]
-    full = torch.cat([torch.stack([_picture(p.colour, p.depth_m) for p in projections]), _confidence(projections)], dim=1)
-    share = F.interpolate(covered, size=(size[1], size[0]), mode="area")
-    means = F.interpolate(full * covered, size=(size[1], size[0]), mode="area") / share.clamp_min(1e-6)
-    known = share >= 0.5
-    return known, means[:, :4] * known, means[:, 4:] * known
+@dataclass(frozen=True, eq=False)
+class _Small(Sequence[Projection]):
+    """A clip's projections at the network's size, made when they are asked for."""
+
+    whole: Sequence[Projection]
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def __getitem__(self, number: int) -> Projection:  # type: ignore[override]
+        return _small(self.whole[number], self.size)
+
+
+def _small(projection: Projection, size: tuple[int, int]) -> Projection:
+    """At the network's size: means over what is covered; covered from half on."""
+    k = projection.camera.intrinsics
+    if (k.width, k.height) == size:
+        return projection
+    full = torch.cat([_picture(projection.colour, projection.depth_m), torch.from_numpy(projection.confidence).float()[None]])
+    covered = torch.from_numpy(projection.coverage).float()[None]
+    share, sums = (F.interpolate(part[None], size=(size[1], size[0]), mode="area")[0] for part in (covered, full * covered))
+    means, known = sums / share.clamp_min(1e-6), share[0] >= 0.5
+    depth_m = metres(means[3]) * known
+    confidence = ((means[4] + 0.5).byte() * known).numpy()
+    colour = levels(means[:3]) * known[..., None]
+    return Projection(projection.camera.resized(*size), colour.numpy(), depth_m.numpy(), known.numpy(), confidence)
+
+
+def _with(projections: Sequence[Projection], picture: Tensor, there: Tensor) -> list[Projection]:
+    """The projections, their holes filled where there is something of a picture (N, 4, h, w)."""
+    out = []
+    for projection, image, seen in zip(projections, picture, there[:, 0], strict=True):
+        known = projection.coverage
+        extra = seen.numpy() & ~known
+        out.append(
+            Projection(
+                projection.camera,
+                np.where(extra[..., None], levels(image[:3]).numpy(), projection.colour),
+                np.where(extra, metres(image[3]).numpy(), projection.depth_m),
+                known | extra,
+                np.where(extra, np.uint8(255 * INVENTED_CONFIDENCE), projection.confidence),
+            )
+        )
+    return out
+
+
+def _seen(view: _View, size: tuple[int, int]) -> View:
+    """Its static part, for the structure."""
+    depth_m = metres(view.state[3]) * (view.state[4] < 0)
+    return View.of(view.camera.resized(*size), levels(view.state[:3]).numpy(), depth_m.numpy())
 
 
 def _splatted(view: _View, anchor: se3.Array, cameras: Tensor, lenses: Lenses) -> tuple[Tensor, Tensor]:
@@ -163,7 +222,7 @@ def _frame(number: int, projection: Projection, prediction: Prediction, conditio
     covered = torch.from_numpy(projection.coverage)
     own = gate * _picture(projection.colour, projection.depth_m)[None]
     picture = rest + torch.where(covered, own, fill)
-    colour = ((picture[0, :3] + 1) * 127.5 + 0.5).clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+    colour = levels(picture[0, :3]).numpy()
     dynamic = moves > 0
     trust = gate * torch.from_numpy(projection.confidence / np.float32(255))
     confidence = torch.where(covered & ~dynamic, trust, trust.new_tensor(INVENTED_CONFIDENCE)).clamp(0, 1)
@@ -185,10 +244,6 @@ def _picture(colour: ColourImage, depth_m: DepthImage) -> Tensor:
     """Colour in −1…1 and log depth, float32 (4, H, W)."""
     planes = torch.from_numpy(colour).permute(2, 0, 1).float() / 127.5 - 1.0
     return torch.cat([planes, log_depth(torch.from_numpy(depth_m))[None]])
-
-
-def _confidence(projections: Sequence[Projection]) -> Tensor:
-    return torch.from_numpy(np.stack([p.confidence for p in projections])).float()[:, None] / 255.0
 
 
 def _poses(anchor: se3.Array, cameras: Sequence[Camera]) -> Tensor:

@@ -24,8 +24,9 @@ from spatia_bridge.generation.tiny.conditions import (
 )
 from spatia_bridge.generation.tiny.vocabulary import WORDS
 
-GATE_TRUST = 4.0  # how much more the gate lets through where memory covers, before it has learned anything
-GATE_BIAS = -2.0
+# of the gate's logit, before it has learned anything: how much more the fill is let through where memory covers, and for its
+# confidence; memory comes through as it is (0.98 and more), planes carried on by half
+COVERED_TRUST, CONFIDENT_TRUST, GATE_BIAS = 4.0, 5.0, -2.0
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,8 @@ class Network(nn.Module):
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         out = self._unet(x, e, _clips(F.avg_pool2d(rays, 4), frames), context, frames)
         out = _clips(F.pixel_shuffle(out, CELL)[..., :height, :width], frames).float()
-        gate = torch.sigmoid(out[:, :, STATE_CHANNELS:] + GATE_TRUST * conditions.coverage + GATE_BIAS)
+        trust = COVERED_TRUST * conditions.coverage + CONFIDENT_TRUST * conditions.confidence + GATE_BIAS
+        gate = torch.sigmoid(out[:, :, STATE_CHANNELS:] + trust)
         picture = torch.lerp(out[:, :, :4], conditions.fill, gate)
         return Prediction(torch.cat([picture, out[:, :, 4:5]], dim=2), gate)
 

@@ -1,4 +1,4 @@
-"""Points of earlier frames in new cameras, and smooth filling, batched and on any device.
+"""Points of earlier frames in new cameras, batched and on any device.
 
 Memory's own renderer needs chunks and a CPU; training needs thousands of projections a second beside the network. This is its
 stand-in: every pixel of the source frames is a square splat of its footprint, the nearest wins
@@ -9,7 +9,6 @@ does not have yet, into the next block.
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 REACH = 1  # pixels that a splat covers beyond its own
@@ -97,21 +96,3 @@ def _draw(cells: Tensor, first: Tensor, numbers: Tensor, at: list[Tensor], width
             key = (far.view(torch.int32).long() << 32) | numbers[chosen]  # floats above 0 are ordered as their bits are
             place = first[chosen] + row[chosen].long() * width + column[chosen].long()
             cells.scatter_reduce_(0, place, key, "amin")
-
-
-def push_pull(values: Tensor, known: Tensor) -> Tensor:
-    """Fill what is not known smoothly (Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4); what is known stays.
-
-    Args:
-        values: float32 (B, C, H, W); known: bool (B, 1, H, W). Where nothing of an image is known it becomes 0.
-    """
-    levels = [(values * known, known.to(values.dtype))]
-    while max(levels[-1][0].shape[-2:]) > 1:
-        sums, weights = (F.avg_pool2d(part, 2, ceil_mode=True, count_include_pad=False) for part in levels[-1])
-        levels.append((sums / weights.clamp_min(1e-6), (weights > 0).to(values.dtype)))
-        levels[-1] = (levels[-1][0] * levels[-1][1], levels[-1][1])
-    filled = levels[-1][0]
-    for fine, weight in reversed(levels[:-1]):
-        up = F.interpolate(filled, size=fine.shape[-2:], mode="bilinear", align_corners=False)
-        filled = torch.where(weight > 0, fine, up)
-    return filled

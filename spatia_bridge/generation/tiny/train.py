@@ -1,6 +1,6 @@
 """The trainer: `python -m spatia_bridge.generation.tiny.train --data DIR --out DIR --minutes N`.
 
-Needs torch, safetensors and NumPy alone. DIR of the data holds `train/*.walk` and `validate/*.walk`. Into the other go
+Needs torch, safetensors, NumPy, Numba and OpenCV. DIR of the data holds `train/*.walk` and `validate/*.walk`. Into the other go
 `checkpoint.safetensors` (all that is needed to go on bit by bit: weights, average, optimiser, step), `curve.jsonl` (a line a
 report), `best.safetensors` (the average, in half precision, where validation was best). Run again with the same arguments it goes
 on where it was.

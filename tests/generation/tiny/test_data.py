@@ -87,19 +87,31 @@ def test_what_is_dropped_is_dropped(footage):
 
 
 def test_without_takes_away_one_condition_and_no_other(footage):
-    _, whole, _ = batch(footage, seed=3)
+    whole = plan(footage, 6, np.random.default_rng(3), 0.0)
     parts = {
         "memory": lambda c: c.coverage.any(),
         "references": lambda c: c.given.valid[:, :-PRECEDING].any(),
         "preceding": lambda c: c.given.valid[:, -PRECEDING:].any(),
         "prompt": lambda c: c.words.any(),
     }
-    assert all(shown(whole) for shown in parts.values())
+    assert all(shown(make_clips(footage, whole, 3)[0]) for shown in parts.values())
     for name in parts:
-        less = without(whole, name)
+        less, _ = make_clips(footage, without(whole, name), 3)
         assert {part for part, shown in parts.items() if not shown(less)} == {name}
     with pytest.raises(InvalidInputError, match="weather"):
         without(whole, "weather")
+
+
+def test_holes_are_filled_from_references_and_structure(footage):
+    """What references see is in the fill, about as it truly is, though memory does not cover it."""
+    whole = plan(footage, 6, np.random.default_rng(3), 0.0)
+    whole = without(replace(whole, references=whole.target[:, :1].repeat(whole.references.shape[1], axis=1)), "memory")
+    there = replace(whole, reference_there=np.ones_like(whole.reference_there))
+    conditions, target = make_clips(footage, there, 3, corrupt=False)
+    assert not conditions.coverage.any() and conditions.confidence.mean() > 0.3
+    off = (conditions.fill[:, :, 3:] - target[:, :, 3:4]).abs()[target[:, :, 4:] < 0]
+    assert (off < 0.05).float().mean() > 0.8
+    assert not make_clips(footage, without(there, "references"), 3)[0].fill.any()
 
 
 def test_corruption_spoils_memory_alone(footage):

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from spatia_bridge.generation.tiny.projector import Lenses, back_project, push_pull, splat
+from spatia_bridge.generation.tiny.projector import Lenses, back_project, splat
 from spatia_bridge.memory import Snapshot
 from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.slam.update import Slam
@@ -80,14 +80,3 @@ def test_it_shows_what_memory_shows():
         assert close.mean() > 0.97
         error = (np.moveaxis(colour, 0, -1)[both] - projection.colour[both].astype(float)) ** 2
         assert 10 * np.log10(255**2 / error.mean()) > 25
-
-
-def test_filling_keeps_what_is_known_and_is_smooth_between():
-    values = torch.zeros(2, 1, 20, 30)
-    known = torch.zeros(2, 1, 20, 30, dtype=torch.bool)
-    values[0, 0, :, 0], values[0, 0, :, -1] = -1.0, 1.0
-    known[0, 0, :, [0, -1]] = True
-    filled = push_pull(values, known)
-    assert torch.equal(filled[known], values[known])
-    assert (filled[0, 0].diff(dim=1) > -0.2).all() and abs(filled[0, 0, :, 14:16].mean()) < 0.3
-    assert not filled[1].any()

@@ -8,6 +8,7 @@ import torch
 
 from spatia_bridge.frames import GeneratedFrame, Projection, ReferenceFrame
 from spatia_bridge.generation.base import CancelToken, ClipRequest, ClipShape, Step
+from spatia_bridge.generation.structure.filling import VIEWS
 from spatia_bridge.generation.tiny import flow
 from spatia_bridge.generation.tiny.generator import LONGEST_BLOCK, Tiny
 from spatia_bridge.generation.tiny.weights import save_network
@@ -78,11 +79,11 @@ class TestTiny(GeneratorContract):
         assert kinds == ("ssss" + "f" * LONGEST_BLOCK) * 2
         assert video.rendered == 2 * LONGEST_BLOCK
 
-    def test_a_block_needs_only_its_own_projections(self) -> None:
+    def test_a_block_needs_its_own_projections_and_a_few_for_the_structure(self) -> None:
         video = projections(frames=2 * LONGEST_BLOCK, size=(48, 32))
         events = self.make().generate(ClipRequest(video), CancelToken())
         next(events)
-        assert video.rendered == LONGEST_BLOCK
+        assert LONGEST_BLOCK < video.rendered < LONGEST_BLOCK + VIEWS  # some are of the block
 
     def test_references_and_preceding_frames_of_any_size_and_lens(self) -> None:
         video = projections()

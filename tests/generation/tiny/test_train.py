@@ -26,8 +26,8 @@ def footage():
 
 def test_it_overfits_one_clip(footage):
     """With memory taken away: the whole picture is to be learnt."""
-    whole, target = make_clips(footage, plan(footage, 1, np.random.default_rng(1), 0.0), 1)
-    conditions = without(whole, "memory")
+    chosen = plan(footage, 1, np.random.default_rng(1), 0.0)
+    conditions, target = make_clips(footage, without(chosen, "memory"), 1)
     network = small_network()
     noise = flow.frame_noise(0, range(target.shape[1]), *target.shape[-2:])[None]
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
