@@ -25,9 +25,9 @@ def footage():
 
 
 def test_it_overfits_one_clip(footage):
-    """With memory taken away: the whole picture is to be learnt."""
+    """With memory and references taken away: the whole picture is to be learnt."""
     chosen = plan(footage, 1, np.random.default_rng(1), 0.0)
-    conditions, target = make_clips(footage, without(chosen, "memory"), 1)
+    conditions, target = make_clips(footage, without(without(chosen, "memory"), "references"), 1)
     network = small_network()
     noise = flow.frame_noise(0, range(target.shape[1]), *target.shape[-2:])[None]
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
