@@ -159,28 +159,34 @@ def _ones(word: Whole) -> Whole:
 @compiled
 def stratify(codes: Counts, places: Counts, coarseness: Bytes) -> None:
     """places ← where each of ascending codes comes in the canonical order; coarseness as `geometry.morton.coarseness`."""
-    strata = np.empty(len(codes), np.uint8)
-    starts = _find_strata(codes, strata, coarseness)
+    strata, starts = _find_strata(codes)
     for i in range(len(codes)):
-        places[i] = starts[strata[i]]
-        starts[strata[i]] += np.uint32(1)
+        places[i] = _next_place(strata[i], starts)
+        coarseness[i] = LEVELS - (strata[i] >> 3)
 
 
 @compiled
-def _find_strata(codes: Counts, strata: Bytes, coarseness: Bytes) -> Counts:
-    """strata ← which stretch of the canonical order each of ascending codes comes in, as they ascend; where each one starts."""
-    starts = np.zeros(_STRATA + 1, np.uint32)
+def _next_place(stratum: Whole, starts: Counts) -> Whole:
+    """Where in the canonical order the next point of a stratum comes."""
+    place = starts[stratum]
+    starts[stratum] = place + np.uint32(1)
+    return place
+
+
+@compiled
+def _find_strata(codes: Counts) -> tuple[Bytes, Counts]:
+    """Which stretch of the canonical order each of ascending codes comes in, as they ascend; where each stretch starts."""
+    strata, starts = np.empty(len(codes), np.uint8), np.zeros(_STRATA + 1, np.uint32)
     before = np.uint32(0)
     for i in range(len(codes)):
         differs = codes[i] ^ before
         before = codes[i]
         level = max(_LEVEL[differs & np.uint32(511)], _HIGH_LEVEL[differs >> np.uint32(9)]) if i else np.uint8(LEVELS)
-        coarseness[i] = level
         strata[i] = (LEVELS - level) * 8 + _SWEEP[i & 7]
         starts[strata[i] + np.uint64(1)] += np.uint32(1)
     for stratum in range(_STRATA):
         starts[stratum + 1] += starts[stratum]
-    return starts
+    return strata, starts
 
 
 @compiled
@@ -525,11 +531,9 @@ def sort_chunk(records: Words, codes: Counts, coarseness: Bytes, words: Words) -
 @compiled
 def _place_rows(codes: Counts, words: Words, records: Words) -> None:
     """records (N, 2 words), in canonical order ← rows 1 … N, which ascend along the curve."""
-    strata = np.empty(len(codes), np.uint8)
-    starts = _find_strata(codes, strata, np.empty(len(codes), np.uint8))
+    strata, starts = _find_strata(codes)
     for i in range(len(records)):
-        place = starts[strata[i]]
-        starts[strata[i]] = place + np.uint32(1)
+        place = _next_place(strata[i], starts)
         records[place, 0], records[place, 1] = words[i + 1, 0], words[i + 1, 1]
 
 
@@ -550,12 +554,10 @@ def read_whole(raw: Bytes, low: Whole, seen: Counts, records: Words) -> bool:
         _read_rows(raw, at, mask, 0, words, voxels, references, colours)
         _place_rows(codes, words, records)
         return True
-    strata = np.empty(count, np.uint8)  # all else is as in the first record: no rows are needed to look back at
-    starts = _find_strata(codes, strata, np.empty(count, np.uint8))
+    strata, starts = _find_strata(codes)  # all else is as in the first record: no rows are needed to look back at
     first, second = base[0, 0], base[0, 1]
     for i in range(count):
-        place = starts[strata[i]]
-        starts[strata[i]] = place + np.uint32(1)
+        place = _next_place(strata[i], starts)
         records[place, 0], records[place, 1] = _first_word(first, voxels[i], colours[i + np.int64(1)]), second
     return True
 

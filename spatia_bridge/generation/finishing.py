@@ -17,7 +17,7 @@ from spatia_bridge.frames import ColourImage, DepthImage, GeneratedFrame, Projec
 from spatia_bridge.generation.base import CancelToken
 from spatia_bridge.generation.fill import fill
 from spatia_bridge.perception.exposure import fit_line
-from spatia_bridge.render.cores import core_count, map_all
+from spatia_bridge.render.cores import map_some
 
 SAMPLES = 2000  # pixels a fit looks at
 MIN_PIXELS = 200
@@ -58,11 +58,9 @@ def finished(
         colour = pasted(colour, shown) if finish.paste_memory else colour
         return GeneratedFrame(number, colour, depth_m=depth_m, confidence=confidence)
 
-    for start in range(0, len(frames), core_count()):
-        some = range(start, min(start + core_count(), len(frames)))
-        for frame in map_all(work, [(number, projection[number]) for number in some]):  # rendered here: that takes all cores
-            cancel.raise_if_cancelled()
-            yield frame
+    for frame in map_some(work, ((number, projection[number]) for number in range(len(frames)))):
+        cancel.raise_if_cancelled()
+        yield frame
 
 
 def _carried_depth(shown: Projection) -> tuple[DepthImage, npt.NDArray[np.float32] | None]:

@@ -1,9 +1,10 @@
 """Pieces of compiled work on all cores: one pool of threads for the process, whoever calls."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
+from itertools import islice
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
@@ -43,6 +44,13 @@ def map_all(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> list[Re
 
     for_all(make, range(len(listed)))
     return [made[number] for number in range(len(listed))]
+
+
+def map_some(work: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+    """As `map_all`, as many pieces at a time as there are cores. The caller's thread draws them: that may take all cores, too."""
+    drawn = iter(pieces)
+    while some := list(islice(drawn, core_count())):
+        yield from map_all(work, some)
 
 
 @cache

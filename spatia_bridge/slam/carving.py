@@ -12,6 +12,7 @@ and a share of the depth, in a window as large as its splat and a pixel more, so
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numba
@@ -167,21 +168,23 @@ def _passed(base: Snapshot, views: Sequence[_View], config: CarvingConfig) -> li
     found: set[ChunkIndex] = set()
     for level in sorted(base.levels()):
         side = CHUNK_SIDE * base.voxel_size_m * (1 << level)
-
-        def pass_by(view: _View, side: float = side) -> npt.NDArray[np.int64]:
-            depth = view.depth[RAY_STRIDE_PX // 2 :: RAY_STRIDE_PX, RAY_STRIDE_PX // 2 :: RAY_STRIDE_PX]
-            rows, columns = np.nonzero(depth > 0)
-            reach = config.max_pixel_voxels * side / CHUNK_SIDE * 0.5 * (view.lens[0] + view.lens[1])
-            ends = np.minimum(depth[rows, columns], reach)
-            x = (columns * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[2]) / view.lens[0]
-            y = (rows * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[3]) / view.lens[1]
-            rays = np.stack([x, y, np.ones(len(x))], axis=1) @ view.world_from_camera[:3, :3].T
-            return _march(view.world_from_camera[:3, 3] / side, rays / side, ends.astype(np.float64))
-
-        for x, y, z in _distinct(np.concatenate(map_all(pass_by, views))).tolist():
+        passed = map_all(partial(_passed_by, side=side, max_pixel_voxels=config.max_pixel_voxels), views)
+        for x, y, z in _distinct(np.concatenate(passed)).tolist():
             if (level, x, y, z) in base.chunks:  # an index equals its plain tuple, which is made much faster
                 found.add(ChunkIndex(level, x, y, z))
     return sorted(found)
+
+
+def _passed_by(view: _View, side: float, max_pixel_voxels: float) -> npt.NDArray[np.int64]:
+    """The cubes (K, 3) of a level, `side` metres a side, that a view's rays pass."""
+    depth = view.depth[RAY_STRIDE_PX // 2 :: RAY_STRIDE_PX, RAY_STRIDE_PX // 2 :: RAY_STRIDE_PX]
+    rows, columns = np.nonzero(depth > 0)
+    reach = max_pixel_voxels * side / CHUNK_SIDE * 0.5 * (view.lens[0] + view.lens[1])
+    ends = np.minimum(depth[rows, columns], reach)
+    x = (columns * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[2]) / view.lens[0]
+    y = (rows * RAY_STRIDE_PX + RAY_STRIDE_PX // 2 + 0.5 - view.lens[3]) / view.lens[1]
+    rays = np.stack([x, y, np.ones(len(x))], axis=1) @ view.world_from_camera[:3, :3].T
+    return _march(view.world_from_camera[:3, 3] / side, rays / side, ends.astype(np.float64))
 
 
 def _distinct(cubes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from spatia_bridge.frames import Projection
 from spatia_bridge.generation.structure.filling import Filling
+from spatia_bridge.generation.structure.views import View
 from spatia_bridge.generation.tiny.projector import Lenses
+from spatia_bridge.geometry.camera import Camera
 
 STATE_CHANNELS = 5
 CONDITION_CHANNELS = 6  # fill (colour, log depth), coverage, confidence
@@ -104,6 +106,18 @@ def filled(projection: Sequence[Projection], filling: Filling) -> tuple[Tensor, 
     confidence = torch.from_numpy(np.stack([each.confidence for each in done]))[:, None]
     known = torch.tensor([bool(each.confidence.any()) for each in done]).float()[:, None, None, None]
     return torch.cat([colour, depth], dim=1) * known, confidence
+
+
+def as_projection(camera: Camera, picture: Tensor, depth_m: Tensor, covered: Tensor, confidence: Tensor) -> Projection:
+    """A projection of colours (3, H, W) in −1…1, metres, coverage and confidence 0…1 (H, W), nothing where not covered."""
+    trust = (confidence * 255 + 0.5).byte() * covered
+    colour = levels(picture) * covered[..., None]
+    return Projection(camera, colour.numpy(), (depth_m * covered).numpy(), covered.numpy(), trust.numpy())
+
+
+def as_view(camera: Camera, state: Tensor) -> View:
+    """The static part of a state (5, H, W), for the structure."""
+    return View.of(camera, levels(state[:3]).numpy(), (metres(state[3]) * (state[4] < 0)).numpy())
 
 
 def levels(colour: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ are frames that look at the same place; preceding frames are those right before.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,17 +16,16 @@ from torch import Tensor
 
 from spatia_bridge.codec.walks import Walk, load_walk
 from spatia_bridge.errors import InvalidInputError, NotFoundError
-from spatia_bridge.frames import Projection
 from spatia_bridge.generation.structure.filling import Filling
-from spatia_bridge.generation.structure.views import View
 from spatia_bridge.generation.tiny.conditions import (
     FARTHEST_M,
     PRECEDING,
     REFERENCES,
     Conditions,
     Given,
+    as_projection,
+    as_view,
     filled,
-    levels,
     log_depth,
     metres,
     rays,
@@ -35,7 +33,7 @@ from spatia_bridge.generation.tiny.conditions import (
 from spatia_bridge.generation.tiny.projector import Lenses, back_project, splat
 from spatia_bridge.generation.tiny.vocabulary import COLOURS, CREATURES, LIGHTS, PLACES, WORDS
 from spatia_bridge.geometry.camera import Camera, Intrinsics
-from spatia_bridge.render.cores import core_count
+from spatia_bridge.render.cores import map_all
 
 FRAMES = 8
 SOURCES = 4  # frames that memory is made of, at most
@@ -262,31 +260,21 @@ def _filled(
 ) -> tuple[Tensor, Tensor]:
     """`fill` (B, N, 4, H, W) and `confidence` (B, N, 1, H, W) of conditions, as in use: of what memory shows, and references."""
     colour, depth_m, coverage, confidence = (part.cpu() for part in memory)
-    shown = coverage.numpy()
-    pictures = levels(colour).numpy() * shown[..., None]
-    trust = (confidence[:, :, 0] * 255 + 0.5).byte().numpy() * shown
-    seen = _states(footage, chosen.references, own).cpu()
-    seen_colour = levels(seen[:, :, :3]).numpy()
-    seen_depth_m = (metres(seen[:, :, 3]) * (seen[:, :, 4] < 0)).numpy()
-
-    def camera(frame: int, like: int) -> Camera:
-        fx, fy, cx, cy = footage.lens[like].tolist()
-        return Camera(Intrinsics(fx, fy, cx, cy, *footage.size), footage.world_from_camera[frame])
+    states = _states(footage, chosen.references, own).cpu()
 
     def clip(b: int) -> tuple[Tensor, Tensor]:
-        like = int(chosen.target[b, 0])
+        fx, fy, cx, cy = footage.lens[chosen.target[b, 0]].tolist()
+        lens = Intrinsics(fx, fy, cx, cy, *footage.size)
+        target, references = (footage.world_from_camera[numbers[b]] for numbers in (chosen.target, chosen.references))
         projection = [
-            Projection(camera(int(frame), like), pictures[b, n], depth_m[b, n].numpy(), shown[b, n], trust[b, n])
-            for n, frame in enumerate(chosen.target[b])
+            as_projection(Camera(lens, pose), colour[b, n], depth_m[b, n], coverage[b, n], confidence[b, n, 0])
+            for n, pose in enumerate(target)
         ]
-        references = tuple(
-            View.of(camera(int(chosen.references[b, k]), like), seen_colour[b, k], seen_depth_m[b, k])
-            for k in np.flatnonzero(chosen.reference_there[b])
-        )
-        return filled(projection, Filling.of(projection, references, lambda: None))
+        there = np.flatnonzero(chosen.reference_there[b])
+        views = tuple(as_view(Camera(lens, references[k]), states[b, k]) for k in there)
+        return filled(projection, Filling.of(projection, views, lambda: None))
 
-    with ThreadPoolExecutor(core_count(), thread_name_prefix="fill") as pool:
-        fills, trusts = zip(*pool.map(clip, range(len(shown))), strict=True)
+    fills, trusts = zip(*map_all(clip, range(len(coverage))), strict=True)
     return torch.stack(fills), torch.stack(trusts)
 
 

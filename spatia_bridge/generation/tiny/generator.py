@@ -19,13 +19,14 @@ from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import ColourImage, DepthImage, GeneratedFrame, Projection, RgbdFrame
 from spatia_bridge.generation.base import CancelToken, ClipRequest, ClipShape, Event, Step
 from spatia_bridge.generation.structure.filling import Filling
-from spatia_bridge.generation.structure.views import View
 from spatia_bridge.generation.tiny import flow
 from spatia_bridge.generation.tiny.conditions import (
     PRECEDING,
     REFERENCES,
     Conditions,
     Given,
+    as_projection,
+    as_view,
     filled,
     levels,
     log_depth,
@@ -81,18 +82,21 @@ class Tiny:
         words = torch.zeros(1, len(WORDS))
         words[0, list(prompt.indexes)] = 1.0
         total = len(request.projection)
-        blocks = np.array_split(np.arange(total), -(-total // LONGEST_BLOCK)) if total else []
-        done, made, filling = 0, list[_View](), None
+        if not total:
+            return
+        cancel.raise_if_cancelled()
+        size = self._size(request.projection[0].camera)
+        references = [_view(reference.frame, size) for reference in request.references[:REFERENCES]]
+        preceding = [_view(frame, size) for frame in request.preceding[-PRECEDING:]]
+        views = tuple(as_view(view.camera.resized(*size), view.state) for view in references)
+        filling = Filling.of(_Small(request.projection, size), views, cancel.raise_if_cancelled)
+        blocks = np.array_split(np.arange(total), -(-total // LONGEST_BLOCK))
+        done, made = 0, list[_View]()
         for block in blocks:
             cancel.raise_if_cancelled()
             projections = [request.projection[int(number)] for number in block]
-            size = self._size(projections[0].camera)
-            recent = [*(_view(frame, size) for frame in request.preceding[-PRECEDING:]), *made][-PRECEDING:]
-            references = [_view(reference.frame, size) for reference in request.references[:REFERENCES]]
-            if filling is None:
-                seen = tuple(_seen(view, size) for view in references)
-                filling = Filling.of(_Small(request.projection, size), seen, cancel.raise_if_cancelled)
             small = [_small(each, size) for each in projections]
+            recent = [*preceding, *made][-PRECEDING:]
             conditions = _conditions(small, filling, references, recent, made[-1:], words).to(self._device)
             noise = flow.frame_noise(request.seed, block.tolist(), size[1], size[0])[None].to(self._device)
             for prediction in flow.steps(self._network, conditions, noise):  # noqa: B007 (the last is the sample)
@@ -128,11 +132,11 @@ def _conditions(
     fill, confidence = filled(projections, filling)
     known = torch.from_numpy(np.stack([p.coverage for p in projections])).float()[:, None]
     down = torch.from_numpy(anchor[:3, 1].copy()).float()[None]
-    shown = [*references, *recent]
-    if shown:
-        states = torch.stack([view.state for view in shown])[None]
-        each = [rays(_poses(anchor, [v.camera]), down, _lens([v.camera], size))[0, 0] for v in shown]
-        given = Given(states, torch.stack(each)[None], torch.ones(1, len(shown), dtype=torch.bool), len(recent))
+    others = [*references, *recent]
+    if others:
+        states = torch.stack([view.state for view in others])[None]
+        each = [rays(_poses(anchor, [v.camera]), down, _lens([v.camera], size))[0, 0] for v in others]
+        given = Given(states, torch.stack(each)[None], torch.ones(1, len(others), dtype=torch.bool), len(recent))
     else:  # an empty place that nobody looks at: convolutions want one
         nothing = torch.zeros(1, 1, 5, size[1], size[0])
         given = Given(nothing, rays(cameras[:, :1], down, lenses), torch.zeros(1, 1, dtype=torch.bool), 0)
@@ -158,22 +162,21 @@ def _small(projection: Projection, size: tuple[int, int]) -> Projection:
     k = projection.camera.intrinsics
     if (k.width, k.height) == size:
         return projection
-    full = torch.cat([_picture(projection.colour, projection.depth_m), torch.from_numpy(projection.confidence).float()[None]])
+    full = torch.cat(
+        [_picture(projection.colour, projection.depth_m), torch.from_numpy(projection.confidence).float()[None] / 255]
+    )
     covered = torch.from_numpy(projection.coverage).float()[None]
     share, sums = (F.interpolate(part[None], size=(size[1], size[0]), mode="area")[0] for part in (covered, full * covered))
-    means, known = sums / share.clamp_min(1e-6), share[0] >= 0.5
-    depth_m = metres(means[3]) * known
-    confidence = ((means[4] + 0.5).byte() * known).numpy()
-    colour = levels(means[:3]) * known[..., None]
-    return Projection(projection.camera.resized(*size), colour.numpy(), depth_m.numpy(), known.numpy(), confidence)
+    means = sums / share.clamp_min(1e-6)
+    return as_projection(projection.camera.resized(*size), means[:3], metres(means[3]), share[0] >= 0.5, means[4])
 
 
 def _with(projections: Sequence[Projection], picture: Tensor, there: Tensor) -> list[Projection]:
     """The projections, their holes filled where there is something of a picture (N, 4, h, w)."""
     out = []
-    for projection, image, seen in zip(projections, picture, there[:, 0], strict=True):
+    for projection, image, drawn in zip(projections, picture, there[:, 0], strict=True):
         known = projection.coverage
-        extra = seen.numpy() & ~known
+        extra = drawn.numpy() & ~known
         out.append(
             Projection(
                 projection.camera,
@@ -184,12 +187,6 @@ def _with(projections: Sequence[Projection], picture: Tensor, there: Tensor) -> 
             )
         )
     return out
-
-
-def _seen(view: _View, size: tuple[int, int]) -> View:
-    """Its static part, for the structure."""
-    depth_m = metres(view.state[3]) * (view.state[4] < 0)
-    return View.of(view.camera.resized(*size), levels(view.state[:3]).numpy(), depth_m.numpy())
 
 
 def _splatted(view: _View, anchor: se3.Array, cameras: Tensor, lenses: Lenses) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,6 @@ be made is grey in the video and white in the mask (VACE, arXiv 2503.07598, sect
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.frames import ColourImage, Mask, Projection, RgbdFrame
 from spatia_bridge.generation.base import ClipRequest
 from spatia_bridge.generation.fit import GREY, Fit
-from spatia_bridge.render.cores import core_count, for_all
+from spatia_bridge.render.cores import map_some
 
 SIDE = 16  # the VAE's 8 times the transformer's patch of 2
 FRAME_STEP = 4  # frames a latent has, but for the first
@@ -48,7 +47,7 @@ def lay_out(request: ClipRequest, max_pixels: int, check: Callable[[], None]) ->
     """The request as the model takes it.
 
     Args:
-        check: called before every few frames are looked at; what it raises ends this.
+        check: called with each frame; what it raises ends this.
     Raises:
         InvalidInputError: no frame is asked for, or they are of several sizes.
     """
@@ -61,17 +60,15 @@ def lay_out(request: ClipRequest, max_pixels: int, check: Callable[[], None]) ->
     video = np.empty((used, fit.outer[1], fit.outer[0], 3), np.uint8)
     holes = np.empty(video.shape[:3], bool)
 
-    def put(piece: tuple[int, tuple[ColourImage, Mask | None]]) -> None:
-        place, (colour, kept) = piece
-        video[place], inside = fit.steered(colour, kept) if kept is not None else (fit.picture(colour), np.True_)
-        holes[place] = ~inside
+    def fitted(frame: tuple[ColourImage, Mask | None]) -> tuple[ColourImage, Mask | np.bool_]:
+        colour, kept = frame
+        return fit.steered(colour, kept) if kept is not None else (fit.picture(colour), np.True_)
 
-    steering = enumerate(_steering(request.preceding, request.projection, fit.size))
-    while some := list(islice(steering, core_count())):  # rendered here: that takes all cores
+    place = 0
+    for place, (colour, inside) in enumerate(map_some(fitted, _steering(request.preceding, request.projection, fit.size))):
         check()
-        for_all(put, some)
-    last = len(request.preceding) + len(request.projection) - 1
-    video[last + 1 :], holes[last + 1 :] = video[last], holes[last]
+        video[place], holes[place] = colour, ~inside
+    video[place + 1 :], holes[place + 1 :] = video[place], holes[place]
     references = tuple(fit.picture(reference.frame.colour) for reference in request.references)
     return Layout(video, holes, references, len(request.preceding), len(request.projection), fit)
 

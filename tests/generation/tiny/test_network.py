@@ -46,6 +46,8 @@ def test_before_training_covered_pixels_are_mostly_the_projections(clip):
     prediction = flow.sample(small_network(), conditions, noise_of(target))
     covered = conditions.coverage.bool()
     assert prediction.gate[covered].min() > 0.9 and prediction.gate[~covered].max() < 0.8
+    nothing, _ = make_clips(FOOTAGE, without(without(CHOSEN, "memory"), "references"), 4)
+    assert flow.sample(small_network(), nothing, noise_of(target)).gate.max() < 0.15
 
 
 @pytest.mark.parametrize("part", ["memory", "references", "preceding", "prompt"])
