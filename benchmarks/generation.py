@@ -228,11 +228,7 @@ def hollow(pipe: Any) -> None:
 
 
 def make(name: str, weights: str, size: tuple[int, int], hollowed: bool) -> Generator:
-    known = find_generators(chosen=name, weights="" if name == "tiny" else weights)
-    if name == "tiny" and (weights or name not in known):
-        from spatia_bridge.generation.tiny.generator import Tiny
-
-        return Tiny(Path(weights) if weights else random_network())
+    known = find_generators(chosen=name, weights=weights)
     check_generator(name, known)
     generator: Any = known[name]()
     if hasattr(getattr(generator, "settings", None), "carry_depth"):
@@ -241,20 +237,6 @@ def make(name: str, weights: str, size: tuple[int, int], hollowed: bool) -> Gene
         generator.settings = replace(generator.settings, max_pixels=size[0] * size[1])
         hollow(generator._held().pipe)
     return generator  # type: ignore[no-any-return]
-
-
-def random_network() -> Any:
-    """`tiny`'s, with its gate open: what memory covers comes through, so that the update accepts the takes."""
-    import torch
-
-    from spatia_bridge.generation.tiny.conditions import CELL, STATE_CHANNELS
-    from spatia_bridge.generation.tiny.network import Network
-
-    network = Network()
-    with torch.no_grad():
-        assert network.out.bias is not None
-        network.out.bias[STATE_CHANNELS * CELL**2 :] = 10.0
-    return network
 
 
 def main() -> None:

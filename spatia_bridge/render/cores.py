@@ -29,8 +29,9 @@ def for_all(work: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
     try:
         work_off()
     finally:
-        wait(others)
-    for other in others:
+        begun = [other for other in others if not other.cancel()]  # who comes too late to help is not waited for
+        wait(begun)
+    for other in begun:
         other.result()
 
 

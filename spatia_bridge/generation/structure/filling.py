@@ -4,8 +4,8 @@ What references saw there comes first, then the scene's floors, ceilings and wal
 The structure is found once a clip, in the world's frame, so that every frame of the clip shows the same place.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from spatia_bridge.generation.structure.scene import find_surfaces
 from spatia_bridge.generation.structure.views import View, view_of_projection
 from spatia_bridge.generation.structure.warp import warp
 
+THREADS = 2
 VIEWS = 5  # projections that the structure is found in, spread over the clip
 MARGIN_PX = 64
 SMOOTH_CONFIDENCE = 0.2  # at most
@@ -83,6 +84,28 @@ class Filling:
                 fog[part] = ~known & (smooth < FOG_CONFIDENCE)
             confidence[part] = np.where(known, confidence[part], np.minimum(smooth, np.float32(SMOOTH_CONFIDENCE)))
         return Filled(colour, depth_m, confidence, fog)
+
+
+def filled_clip(
+    projection: Sequence[Projection], references: tuple[View, ...], check: Callable[[], None]
+) -> Iterator[tuple[Projection, Filled]]:
+    """Every projection of a clip in order, with its holes filled.
+
+    Some projections from all over the clip are looked at before the first frame; after that each is rendered while the one before
+    it is being filled. `check` is called before each frame, and as of `find_surfaces`.
+    """
+    total = len(projection)
+    if not total:
+        return
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="fill") as pool:
+        filling = Filling.of(projection, references, check, pool)
+        upcoming: Future[Projection] = pool.submit(projection.__getitem__, 0)
+        for number in range(total):
+            check()
+            rendered = upcoming.result()
+            if number + 1 < total:
+                upcoming = pool.submit(projection.__getitem__, number + 1)
+            yield rendered, filling.fill(rendered)
 
 
 def _around(holes: Mask) -> tuple[slice, slice]:

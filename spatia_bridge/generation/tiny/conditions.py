@@ -1,24 +1,21 @@
 """Pictures as the network sees them.
 
-A state has 5 channels: red, green, blue in −1…1, log depth, and what moves (+1 moves, −1 does not). Log depth is
+A frame has 5 channels: red, green, blue in −1…1, log depth, and what moves (+1 moves, −1 does not). Log depth is
 ln(depth / 5 m) / 2; no depth, the sky, is 160 m.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from spatia_bridge.frames import Projection
-from spatia_bridge.generation.structure.filling import Filling
 from spatia_bridge.generation.structure.views import View
 from spatia_bridge.generation.tiny.projector import Lenses
 from spatia_bridge.geometry.camera import Camera
 
-STATE_CHANNELS = 5
+FRAME_CHANNELS = 5
 CONDITION_CHANNELS = 6  # fill (colour, log depth), coverage, confidence
 RAY_CHANNELS = 7
 CELL = 4  # pixels a side of a cell, the network's finest unit
@@ -96,16 +93,6 @@ def metres(log_depth: Tensor) -> Tensor:
     """To metres, 0 for none (beyond 100 m)."""
     depth_m = MIDDLE_M * torch.exp(2 * log_depth)
     return torch.where(depth_m < FARTHEST_M, depth_m.clamp_min(NEAREST_M), torch.zeros_like(depth_m))
-
-
-def filled(projection: Sequence[Projection], filling: Filling) -> tuple[Tensor, Tensor]:
-    """`fill` (N, 4, H, W) and `confidence` (N, 1, H, W) of `Conditions`, from projections at the network's size."""
-    done = [filling.fill(each) for each in projection]
-    colour = torch.from_numpy(np.stack([each.colour for each in done])).movedim(-1, 1).float() / 127.5 - 1.0
-    depth = log_depth(torch.from_numpy(np.stack([each.depth_m for each in done])))[:, None]
-    confidence = torch.from_numpy(np.stack([each.confidence for each in done]))[:, None]
-    known = torch.tensor([bool(each.confidence.any()) for each in done]).float()[:, None, None, None]
-    return torch.cat([colour, depth], dim=1) * known, confidence
 
 
 def as_projection(camera: Camera, picture: Tensor, depth_m: Tensor, covered: Tensor, confidence: Tensor) -> Projection:

@@ -1,12 +1,13 @@
-"""Clips to train on, made from walks while training goes on: what memory and references would show, with their errors.
+"""Clips to train on, made from walks: what memory and references would show, with their errors.
 
 A clip is some frames of a walk in a row. Memory is a few other frames of the walk, splatted into the clip's cameras; references
 are frames that look at the same place; preceding frames are those right before. All in one batch, on the device of the footage.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from spatia_bridge.codec.walks import Walk, load_walk
 from spatia_bridge.errors import InvalidInputError, NotFoundError
-from spatia_bridge.generation.structure.filling import Filling
+from spatia_bridge.frames import Projection
+from spatia_bridge.generation.structure.filling import Filled, Filling
 from spatia_bridge.generation.tiny.conditions import (
     FARTHEST_M,
     PRECEDING,
@@ -25,7 +27,6 @@ from spatia_bridge.generation.tiny.conditions import (
     Given,
     as_projection,
     as_view,
-    filled,
     log_depth,
     metres,
     rays,
@@ -40,7 +41,7 @@ SOURCES = 4  # frames that memory is made of, at most
 WINDOW = 80  # frames around a clip where its sources and references come from
 STRIDES = (1, 2)
 DROP = 0.12  # each of memory, references, preceding frames, prompt, independently
-CORRUPT = 0.3  # a source, in each way
+CORRUPT = 0.08  # a source, in each way
 LATEST_SOURCE = 0.6  # how often memory has the frame right before the clip: always but at the start, or after an edit
 CREATURE_PART = 24 / (128 * 72)
 SKY_PART = 0.03
@@ -88,20 +89,6 @@ class Plan:
     preceding: Indexes  # (B, P)
     preceding_there: npt.NDArray[np.bool_]
     prompt_there: npt.NDArray[np.bool_]  # (B,)
-
-
-@dataclass(frozen=True, eq=False)
-class Own:
-    """What the network itself made of the clips before: in place of true frames of the same numbers, as it is in use.
-
-    Attributes:
-        numbers: int64 (B, N), of frames; there: bool (B,), whether that clip is to be believed.
-        state: float32 (B, N, 5, H, W).
-    """
-
-    numbers: Indexes
-    there: npt.NDArray[np.bool_]
-    state: Tensor
 
 
 def load_footage(folder: Path, width: int, device: torch.device | str = "cpu", limit: int = 0) -> Footage:
@@ -172,29 +159,6 @@ def plan(footage: Footage, batch: int, rng: np.random.Generator, drop: float = D
     )  # fmt: skip
 
 
-def before(footage: Footage, chosen: Plan) -> tuple[Plan, npt.NDArray[np.bool_]]:
-    """The clips that end where the chosen ones begin, and which of them (B,) lie within their walks.
-
-    Memory is made of the same sources, less those that such a clip is to show itself.
-    """
-    begin = chosen.target[:, :1]
-    stride = chosen.target[:, 1:2] - begin
-    low = footage.first[begin]
-    target = begin + stride * np.arange(-FRAMES, 0)
-    preceding = target[:, :1] + stride * np.arange(-PRECEDING, 0)
-    itself = (chosen.sources >= target[:, :1]) & (chosen.sources < begin)
-    shown = (chosen.references >= target[:, :1]) & (chosen.references < begin)
-    earlier = replace(
-        chosen,
-        target=np.maximum(target, low),
-        source_there=chosen.source_there & ~itself,
-        reference_there=chosen.reference_there & ~shown,
-        preceding=np.maximum(preceding, low),
-        preceding_there=chosen.preceding_there & (preceding >= low),
-    )
-    return earlier, (target[:, 0] >= low[:, 0]) & (stride[:, 0] > 0)
-
-
 def _others(footage: Footage, begin: Indexes, rng: np.random.Generator, count: int) -> Indexes:
     """Frames (B, count) of the same walks from around the clips but not of them."""
     away = rng.integers(1, WINDOW, (len(begin), count))
@@ -216,35 +180,77 @@ def _looking_alike(footage: Footage, begin: Indexes, candidates: Indexes) -> Ind
     return np.take_along_axis(candidates, best, axis=1)
 
 
-def make_clips(
-    footage: Footage, chosen: Plan, seed: int, *, corrupt: bool = True, own: Own | None = None
-) -> tuple[Conditions, Tensor]:
-    """The conditions and the true states, float32 (B, N, 5, H, W), on the footage's device.
+@dataclass(frozen=True, eq=False)
+class Fills:
+    """What takes long to make of the conditions of B clips; see `Conditions`, kept in little space.
+
+    Attributes:
+        colour: uint8 (B, N, H, W, 3); log_depth: float16 (B, N, H, W); coverage: uint8 (B, N, H, W), 0 or 1;
+        confidence: uint8 (B, N, H, W).
+    """
+
+    colour: Tensor
+    log_depth: Tensor
+    coverage: Tensor
+    confidence: Tensor
+
+
+def make_fills(footage: Footage, chosen: Plan, seed: int, *, corrupt: bool = True) -> Fills:
+    """What memory shows along the clips, holes filled structure first as in use.
 
     Args:
         seed: of what is corrupted, and how; the same on the same kind of device.
-        own: stands for true frames in memory, among references and preceding frames; never in the truth.
     """
+    dice = torch.Generator(footage.colour.device).manual_seed(seed)
+    anchored = _Anchored(footage, chosen)
+    there = torch.from_numpy(chosen.source_there).to(footage.colour.device)
+    sources, cameras = anchored.poses(chosen.sources), anchored.poses(chosen.target)
+    memory = _memory(footage, chosen, there, sources, cameras, anchored.lenses, dice, corrupt)
+    return _filled(footage, chosen, memory)
+
+
+def make_conditions(footage: Footage, chosen: Plan, fills: Fills) -> tuple[Conditions, Tensor]:
+    """The conditions and the true frames, float32 (B, N, 5, H, W), on the footage's device."""
     device = footage.colour.device
-    dice = torch.Generator(device).manual_seed(seed)
-    anchor = np.linalg.inv(footage.world_from_camera[chosen.target[:, 0]])[:, None]
-    lenses = Lenses(torch.from_numpy(footage.lens[chosen.target[:, 0]]).float().to(device), *footage.size)
-
-    def poses(numbers: Indexes) -> Tensor:
-        return torch.from_numpy(anchor @ footage.world_from_camera[numbers]).float().to(device)
-
-    target, cameras = _states(footage, chosen.target), poses(chosen.target)
-    there = torch.from_numpy(chosen.source_there).to(device)
-    memory = _memory(footage, chosen, there, poses(chosen.sources), cameras, lenses, dice, corrupt, own)
-    fill, confidence = (part.to(device) for part in _filled(footage, chosen, memory, own))
-    known = memory[2][:, :, None]
+    anchored = _Anchored(footage, chosen)
+    target, cameras = _frames(footage, chosen.target), anchored.poses(chosen.target)
+    colour, depth, coverage, confidence = (
+        part.to(device) for part in (fills.colour, fills.log_depth, fills.coverage, fills.confidence)
+    )
+    known = confidence.flatten(2).any(dim=2)
+    fill = torch.cat([colour.movedim(-1, 2).float() / 127.5 - 1.0, depth.float()[:, :, None]], dim=2)
     shown = np.concatenate([chosen.references, chosen.preceding], axis=1)
     valid = torch.from_numpy(np.concatenate([chosen.reference_there, chosen.preceding_there], axis=1)).to(device)
     prompted = torch.from_numpy(chosen.prompt_there).to(device)[:, None]
     words = words_of(target, footage.actors[torch.from_numpy(chosen.target).to(device)], footage.creatures[chosen.target[:, 0]])
-    down = torch.from_numpy(anchor[:, 0, :3, 1].copy()).float().to(device)
-    given = Given(_states(footage, shown, own), rays(poses(shown), down, lenses), valid, PRECEDING)
-    return Conditions(fill, known.float(), confidence, cameras, down, lenses, given, words * prompted), target
+    given = Given(_frames(footage, shown), rays(anchored.poses(shown), anchored.down, anchored.lenses), valid, PRECEDING)
+    conditions = Conditions(
+        fill * known[:, :, None, None, None], coverage.float()[:, :, None], confidence.float()[:, :, None] / 255,
+        cameras, anchored.down, anchored.lenses, given, words * prompted,
+    )  # fmt: skip
+    return conditions, target
+
+
+def make_clips(footage: Footage, chosen: Plan, seed: int, *, corrupt: bool = True) -> tuple[Conditions, Tensor]:
+    """`make_conditions` of `make_fills`."""
+    return make_conditions(footage, chosen, make_fills(footage, chosen, seed, corrupt=corrupt))
+
+
+def mirrored(conditions: Conditions, target: Tensor) -> tuple[Conditions, Tensor]:
+    """The same clips in a world whose left is right."""
+    mirror = conditions.down.new_tensor([-1.0, 1.0, 1.0])
+    poses = conditions.anchor_from_camera.clone()
+    poses[..., :3, :3] *= mirror[:, None] * mirror
+    poses[..., :3, 3] *= mirror
+    lenses, given = conditions.lenses, conditions.given
+    values = lenses.values.clone()
+    values[:, 2] = lenses.width - values[:, 2]
+    signs = torch.cat([mirror, -mirror, mirror.new_ones(1)])  # a moment is a cross product: it turns the other way
+    return Conditions(
+        conditions.fill.flip(-1), conditions.coverage.flip(-1), conditions.confidence.flip(-1), poses, conditions.down * mirror,
+        Lenses(values, lenses.width, lenses.height),
+        Given(given.state.flip(-1), given.rays.flip(-1) * signs[:, None, None], given.valid, given.preceding), conditions.words,
+    ), target.flip(-1)  # fmt: skip
 
 
 def without(chosen: Plan, part: str) -> Plan:
@@ -255,48 +261,69 @@ def without(chosen: Plan, part: str) -> Plan:
     return replace(chosen, **{names[part]: np.zeros_like(getattr(chosen, names[part]))})
 
 
-def _filled(
-    footage: Footage, chosen: Plan, memory: tuple[Tensor, Tensor, Tensor, Tensor], own: Own | None
-) -> tuple[Tensor, Tensor]:
-    """`fill` (B, N, 4, H, W) and `confidence` (B, N, 1, H, W) of conditions, as in use: of what memory shows, and references."""
-    colour, depth_m, coverage, confidence = (part.cpu() for part in memory)
-    states = _states(footage, chosen.references, own).cpu()
+class _Anchored:
+    """Clips in the frame of their first camera.
 
-    def clip(b: int) -> tuple[Tensor, Tensor]:
+    Attributes:
+        down: float32 (B, 3), gravity; lenses: of the clips.
+    """
+
+    def __init__(self, footage: Footage, chosen: Plan) -> None:
+        self._footage, device = footage, footage.colour.device
+        self._anchor = np.linalg.inv(footage.world_from_camera[chosen.target[:, 0]])[:, None]
+        self.down = torch.from_numpy(self._anchor[:, 0, :3, 1].copy()).float().to(device)
+        self.lenses = Lenses(torch.from_numpy(footage.lens[chosen.target[:, 0]]).float().to(device), *footage.size)
+
+    def poses(self, numbers: Indexes) -> Tensor:
+        """`anchor_from_camera` of frames (B, M), float32 (B, M, 4, 4)."""
+        return torch.from_numpy(self._anchor @ self._footage.world_from_camera[numbers]).float().to(self.down.device)
+
+
+def _filled(footage: Footage, chosen: Plan, memory: tuple[Tensor, Tensor, Tensor, Tensor]) -> Fills:
+    """Of what memory shows, and references."""
+    colour, depth_m, coverage, confidence = (part.cpu() for part in memory)
+    references = _frames(footage, chosen.references).cpu()
+
+    def clip(b: int) -> tuple[list[Filled], list[Projection]]:
         fx, fy, cx, cy = footage.lens[chosen.target[b, 0]].tolist()
         lens = Intrinsics(fx, fy, cx, cy, *footage.size)
-        target, references = (footage.world_from_camera[numbers[b]] for numbers in (chosen.target, chosen.references))
+        target, seen_from = (footage.world_from_camera[numbers[b]] for numbers in (chosen.target, chosen.references))
         projection = [
             as_projection(Camera(lens, pose), colour[b, n], depth_m[b, n], coverage[b, n], confidence[b, n, 0])
             for n, pose in enumerate(target)
         ]
         there = np.flatnonzero(chosen.reference_there[b])
-        views = tuple(as_view(Camera(lens, references[k]), states[b, k]) for k in there)
-        return filled(projection, Filling.of(projection, views, lambda: None))
+        views = tuple(as_view(Camera(lens, seen_from[k]), references[b, k]) for k in there)
+        filling = Filling.of(projection, views, lambda: None)
+        return [filling.fill(each) for each in projection], projection
 
-    fills, trusts = zip(*map_all(clip, range(len(coverage))), strict=True)
-    return torch.stack(fills), torch.stack(trusts)
+    clips = map_all(clip, range(len(coverage)))
+
+    def stacked(part: Callable[[Filled], npt.NDArray[Any]]) -> Tensor:
+        return torch.from_numpy(np.stack([[part(each) for each in filled] for filled, _ in clips]))
+
+    return Fills(
+        stacked(lambda each: each.colour),
+        log_depth(stacked(lambda each: each.depth_m)).half(),
+        torch.from_numpy(np.stack([[each.coverage for each in projection] for _, projection in clips])).byte(),
+        (stacked(lambda each: each.confidence) * 255 + 0.5).byte(),
+    )
 
 
-def _states(footage: Footage, numbers: Indexes, own: Own | None = None) -> Tensor:
-    """Float32 (B, N, 5, H, W) of these frames, from `own` where it has them."""
+def _frames(footage: Footage, numbers: Indexes) -> Tensor:
+    """Float32 (B, N, 5, H, W) of these frames."""
     at = torch.from_numpy(numbers).to(footage.colour.device)
     colour = footage.colour[at].movedim(-1, 2).float() / 127.5 - 1.0
     moves = (footage.actors[at] > 0).float() * 2.0 - 1.0
-    states = torch.cat([colour, footage.depth[at].float()[:, :, None], moves[:, :, None]], dim=2)
-    if own is not None:
-        same = (numbers[:, :, None] == own.numbers[:, None]) & own.there[:, None, None]
-        clip, place, frame = (torch.from_numpy(index).to(states.device) for index in same.nonzero())
-        states[clip, place] = own.state[clip, frame]
-    return states
+    return torch.cat([colour, footage.depth[at].float()[:, :, None], moves[:, :, None]], dim=2)
 
 
 def _memory(
     footage: Footage, chosen: Plan, there: Tensor, sources: Tensor, cameras: Tensor, lenses: Lenses,
-    dice: torch.Generator, corrupt: bool, own: Own | None,
+    dice: torch.Generator, corrupt: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """What memory shows: colour (B, N, 3, H, W), depth in metres and coverage (B, N, H, W), confidence (B, N, 1, H, W)."""
-    state = _states(footage, chosen.sources, own)
+    state = _frames(footage, chosen.sources)
     depth = metres(state[:, :, 3])
     usable = (depth > 0) & (state[:, :, 4] < 0) & there[:, :, None, None]
     colour, trust = state[:, :, :3], torch.ones(there.shape, device=depth.device)

@@ -1,55 +1,78 @@
-"""Rectified flow (Liu et al., "Flow straight and fast", ICLR 2023) from the noisy fill at time 0 to the frames at time 1.
+"""Rectified flow (Liu et al., "Flow straight and fast", ICLR 2023) from noise at time 0 to the states of `cells` at time 1.
 
-The network predicts the clean frames, not the velocity. Where memory covers, little noise: there is little to decide; whether
-something moves there is always open.
+The network predicts the clean states, not the velocity, in units of what the fill is off by. Depth is not sampled but read off
+the colours: the network is not shown it, and answers with a median. Noise hangs in the world: a direction has the same in every
+frame of a clip, so that what is invented turns with the world and does not flicker (after Chang et al., "How I warped your
+noise", ICLR 2024; here warped by the turning alone).
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from spatia_bridge.generation.tiny.conditions import STATE_CHANNELS, Conditions
-from spatia_bridge.generation.tiny.network import Network, Prediction
+from spatia_bridge.generation.tiny.cells import COLOUR_ERROR, DEPTH_ERROR, ERROR, STATE_CHANNELS, cells_of, open_cells, units
+from spatia_bridge.generation.tiny.conditions import CELL, Conditions
+from spatia_bridge.generation.tiny.network import Network
+from spatia_bridge.generation.tiny.projector import Lenses
 
-COVERED_NOISE, HOLE_NOISE = 0.15, 0.5  # the fill is off by about 0.3 in holes
-TIMES = (0.0, 0.25, 0.5, 0.75)  # where the network is asked; Euler steps lead from each to the next, the last to 1
+STEPS = 8
+TIMES = tuple(step / STEPS for step in range(STEPS))  # where the network is asked; the last of the Euler steps leads to 1
 LATEST = 0.95  # in training: at time 1 there is nothing left to predict
-CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.2)
+CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 0.5)
 
 
-def frame_noise(seed: int, numbers: Sequence[int], height: int, width: int) -> Tensor:
-    """Normal noise float32 (N, 5, H, W), a frame's own by clip seed and frame number, whatever the block it is made in."""
-    states = [np.random.SeedSequence([seed & 0xFFFFFFFFFFFFFFFF, number]).generate_state(1, np.uint64)[0] for number in numbers]
-    makers = [torch.Generator().manual_seed(int(state >> 1)) for state in states]
-    return torch.stack([torch.randn(STATE_CHANNELS, height, width, generator=maker) for maker in makers])
+def world_noise(seeds: Sequence[int], poses: Tensor, lenses: Lenses) -> Tensor:
+    """Normal noise float32 (B, N, 9, H / 4, W / 4), a direction's own, one seed a clip.
 
+    From a cube around the camera whose faces have cells about as large as the image's.
 
-def start(conditions: Conditions, noise: Tensor) -> Tensor:
-    """Where the flow begins: float32 (B, N, 5, H, W)."""
-    spread = torch.lerp(noise.new_tensor(HOLE_NOISE), noise.new_tensor(COVERED_NOISE), conditions.coverage)
-    colour_depth = conditions.fill + spread * noise[:, :, :4]
-    return torch.cat([colour_depth, noise[:, :, 4:]], dim=2)
+    Args:
+        poses: float32 (B, N, 4, 4), where cameras' axes point, in whatever frame the clips are to agree in.
+    """
+    size = -(-lenses.width // CELL), -(-lenses.height // CELL)
+    cells = lenses.resized(*size)
+    turned = poses[:, :, None, None, :3, :3] * cells.rays()[:, None, :, :, None]
+    directions = turned.sum(-1)  # (B, N, h, w, 3)
+    longest, axis = directions.abs().max(dim=-1, keepdim=True)
+    side = math.ceil(2 * float(cells.values[:, :2].max()))
+    across = torch.gather(directions, -1, torch.cat([(axis + 1) % 3, (axis + 2) % 3], dim=-1)) / longest
+    u, v = ((across + 1) / 2 * side).long().clamp(0, side - 1).unbind(-1)
+    negative = torch.gather(directions, -1, axis)[..., 0] < 0
+    index = ((2 * axis[..., 0] + negative) * side + v) * side + u
+    cubes = [
+        torch.randn(6 * side * side, STATE_CHANNELS, generator=torch.Generator().manual_seed(seed & (2**63 - 1))).to(index.device)
+        for seed in seeds
+    ]
+    return torch.stack([cube[places] for cube, places in zip(cubes, index, strict=True)]).movedim(-1, 2)
 
 
 @torch.no_grad()
-def steps(network: Network, conditions: Conditions, noise: Tensor) -> Iterator[Prediction]:
-    """Integrate with Euler steps, one prediction a step; the last is the sample."""
-    state = start(conditions, noise)
+def steps(network: Network, conditions: Conditions, noise: Tensor) -> Iterator[Tensor]:
+    """Integrate with Euler steps, one state a step; the last is the sample."""
+    opened, scale = open_cells(conditions), units(conditions)
+    state, shown = noise * opened, opened * _sampled(noise)
     with precision(noise.device):
         context = network.encode(conditions.given)
     for now, then in pairwise((*TIMES, 1.0)):
         with precision(noise.device):
-            prediction = network(state, noise.new_full(state.shape[:1], now), conditions, context)
-        state = torch.lerp(state, prediction.state, (then - now) / (1.0 - now))
-        yield prediction
+            clean = network(state * shown, noise.new_full(state.shape[:1], now), conditions, context) * opened
+        state = torch.lerp(state, clean, (then - now) / (1.0 - now))
+        yield state * scale
 
 
-def sample(network: Network, conditions: Conditions, noise: Tensor) -> Prediction:
+def _sampled(like: Tensor) -> Tensor:
+    """(9, 1, 1), 1 for what the network is shown of a noisy state, 0 for depth."""
+    shown = like.new_ones(STATE_CHANNELS, 1, 1)
+    shown[DEPTH_ERROR] = 0.0
+    return shown
+
+
+def sample(network: Network, conditions: Conditions, noise: Tensor) -> Tensor:
     """The last of all steps."""
     *_, last = steps(network, conditions, noise)
     return last
@@ -62,28 +85,29 @@ def precision(device: torch.device) -> AbstractContextManager[object]:
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """What is minimised, and its unweighted parts a clip, float32 (B,): colour in covered pixels, colour in holes, log depth."""
+    """What is minimised, and its unweighted parts a clip, float32 (B,): colour and log depth in holes, what moves."""
 
     total: Tensor
-    covered: Tensor
-    holes: Tensor
+    colour: Tensor
     depth: Tensor
+    moves: Tensor
 
 
-def loss(network: Callable[..., Prediction], conditions: Conditions, target: Tensor, noise: Tensor, time: Tensor) -> Loss:
-    """Squared error of the clean prediction at these times (B,), weighed by 1 / (1 − time).
+def loss(network: Callable[..., Tensor], conditions: Conditions, target: Tensor, noise: Tensor, time: Tensor) -> Loss:
+    """Squared error of the clean prediction at these times (B,), weighed by 1 / (1 − time), of depth its amount; target: the true
+    frames.
 
     A velocity's error is the prediction's over (1 − time), squared; half of that weight leaves more to the early, coarse steps.
     """
     at = time[:, None, None, None, None]
-    prediction = network(torch.lerp(start(conditions, noise), target, at), time, conditions)
-    error = (prediction.state - target) ** 2
+    cells, opened = cells_of(target, conditions), open_cells(conditions)
+    clean = cells.state / units(conditions)
+    noisy = torch.lerp(noise, clean, at) * opened * _sampled(noise)
+    off = network(noisy, time, conditions) - clean
+    error = cells.weight * torch.cat(
+        [off[:, :, COLOUR_ERROR] ** 2, off[:, :, DEPTH_ERROR].abs(), off[:, :, ERROR.stop :] ** 2], dim=2
+    )
     weights = target.new_tensor(CHANNEL_WEIGHTS)[None, None, :, None, None]
     total = ((error * weights).mean(dim=(1, 2, 3, 4)) / (1.0 - time)).mean()
-    colour, covered = error[:, :, :3], conditions.coverage
-    return Loss(total, _mean(colour, covered), _mean(colour, 1 - covered), error[:, :, 3].mean(dim=(1, 2, 3)))
-
-
-def _mean(error: Tensor, where: Tensor) -> Tensor:
-    """Over (N, C, H, W) where `where` (B, N, 1, H, W) is 1; 0 if nowhere."""
-    return (error * where).sum(dim=(1, 2, 3, 4)) / (where.sum(dim=(1, 2, 3, 4)) * error.shape[2]).clamp_min(1.0)
+    parts = (slice(0, 3), slice(3, 4), slice(ERROR.stop, None))
+    return Loss(total, *(error[:, :, part].mean(dim=(1, 2, 3, 4)) for part in parts))

@@ -1,8 +1,7 @@
 """The network: a U-Net over cells of 4×4 pixels of all frames of a block, at three sizes.
 
-Space-to-depth takes the place of an autoencoder. The two smaller sizes look along time, preceding frames included; the smallest
-attends over all cells of the block and of the given frames, which find each other by their rays. The projection comes in at full
-resolution and goes out through a learned gate, so that what memory covers stays sharp.
+Space-to-depth takes the place of an autoencoder for what it is shown. The two smaller sizes look along time, preceding frames
+included; the smallest attends over all cells of the block and of the given frames, which find each other by their rays.
 """
 
 import math
@@ -13,20 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spatia_bridge.generation.tiny.cells import STATE_CHANNELS
 from spatia_bridge.generation.tiny.conditions import (
     CELL,
     CONDITION_CHANNELS,
+    FRAME_CHANNELS,
     RAY_CHANNELS,
     SIDE_MULTIPLE,
-    STATE_CHANNELS,
     Conditions,
     Given,
 )
 from spatia_bridge.generation.tiny.vocabulary import WORDS
-
-# of the gate's logit, before it has learned anything: how much more the fill is let through where memory covers, and for its
-# confidence; memory comes through as it is (0.98 and more), planes carried on by half
-COVERED_TRUST, CONFIDENT_TRUST, GATE_BIAS = 4.0, 5.0, -2.0
 
 
 @dataclass(frozen=True)
@@ -34,14 +30,14 @@ class NetworkConfig:
     """Sizes of the network.
 
     Attributes:
-        widths: channels at cells of 4, 8 and 16 pixels; multiples of 32.
+        widths: channels at cells of 4, 8 and 16 pixels; multiples of 8, the last two of `head`.
         context_widths: the same of what encodes given frames.
         embedding: width of what time and prompt become.
         head: channels of an attention head.
     """
 
-    widths: tuple[int, int, int] = (96, 128, 224)
-    context_widths: tuple[int, int, int] = (64, 96, 160)
+    widths: tuple[int, int, int] = (32, 96, 160)
+    context_widths: tuple[int, int, int] = (32, 48, 96)
     embedding: int = 192
     head: int = 32
 
@@ -49,19 +45,6 @@ class NetworkConfig:
     def from_json(cls, values: Mapping[str, object]) -> "NetworkConfig":
         """From what `dataclasses.asdict` became on its way through JSON."""
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What the network makes of a noisy block.
-
-    Attributes:
-        state: float32 (B, N, 5, H, W), the clean block.
-        gate: float32 (B, N, 1, H, W), how much of colour and log depth is the projection's, 0…1.
-    """
-
-    state: Tensor
-    gate: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +149,7 @@ class OverRays(nn.Module):
 
 
 class Network(nn.Module):
-    """Clean frames from noisy ones; see `Prediction`."""
+    """Clean states from noisy ones."""
 
     def __init__(self, config: NetworkConfig | None = None) -> None:
         super().__init__()
@@ -175,22 +158,21 @@ class Network(nn.Module):
         cell = CELL**2
         self.embed = nn.Sequential(nn.Linear(64, wide), nn.SiLU(), nn.Linear(wide, wide))
         self.words = nn.Linear(len(WORDS), wide)
-        self.stem = nn.Conv2d((STATE_CHANNELS + CONDITION_CHANNELS) * cell + RAY_CHANNELS, one, 3, padding=1)
-        self.down1 = nn.ModuleList([Block(one, one, wide)])
+        self.stem = nn.Conv2d(STATE_CHANNELS + CONDITION_CHANNELS * cell + RAY_CHANNELS, one, 3, padding=1)
         self.to2 = nn.Conv2d(one, two, 3, stride=2, padding=1)
-        self.down2 = nn.ModuleList([Block(two, two, wide), Block(two, two, wide)])
+        self.down2 = Block(two, two, wide)
         self.to3 = nn.Conv2d(two, three, 3, stride=2, padding=1)
         self.middle = nn.ModuleList([Block(three, three, wide), Block(three, three, wide), Block(three, three, wide)])
         self.from3 = nn.Conv2d(three, two, 3, padding=1)
-        self.up2 = nn.ModuleList([Block(2 * two, two, wide), Block(two, two, wide)])
+        self.up2 = Block(2 * two, two, wide)
         self.from2 = nn.Conv2d(two, one, 3, padding=1)
-        self.up1 = nn.ModuleList([Block(2 * one, one, wide), Block(one, one, wide)])
+        self.up1 = Block(2 * one, one, wide)
         self.norm = nn.GroupNorm(8, one)
-        self.out = nn.Conv2d(one, (STATE_CHANNELS + 1) * cell, 3, padding=1)
+        self.out = nn.Conv2d(one, STATE_CHANNELS, 3, padding=1)
         for parameter in self.out.parameters():
             nn.init.zeros_(parameter)
         first, second, third = c.context_widths
-        self.encode1 = nn.Conv2d(STATE_CHANNELS * cell + RAY_CHANNELS, first, 3, padding=1)
+        self.encode1 = nn.Conv2d(FRAME_CHANNELS * cell + RAY_CHANNELS, first, 3, padding=1)
         self.encode2 = nn.Conv2d(first, second, 3, stride=2, padding=1)
         self.encode2_more = nn.Conv2d(second, second, 3, padding=1)
         self.encode3 = nn.Conv2d(second, third, 3, stride=2, padding=1)
@@ -202,9 +184,9 @@ class Network(nn.Module):
     def encode(self, given: Given) -> Context:
         """Look at the given frames."""
         count = given.valid.shape[1]
-        state = _padded(given.state.flatten(0, 1))
-        rays = _fitted(given.rays.flatten(0, 1), state)
-        x = F.silu(self.encode1(torch.cat([F.pixel_unshuffle(state, CELL), rays], dim=1).to(state.dtype)))
+        pixels = F.pixel_unshuffle(_padded(given.state.flatten(0, 1)), CELL)
+        rays = _fitted(given.rays.flatten(0, 1), pixels)
+        x = F.silu(self.encode1(torch.cat([pixels, rays], dim=1)))
         x = F.silu(self.encode2(x))
         fine = x + F.silu(self.encode2_more(x))
         x = F.silu(self.encode3(fine))
@@ -212,24 +194,24 @@ class Network(nn.Module):
         pooled = F.avg_pool2d(rays, 4)
         return Context(_clips(fine, count), _clips(coarse, count), _clips(pooled, count), given.valid, given.preceding)
 
-    def forward(self, noisy: Tensor, time: Tensor, conditions: Conditions, context: Context | None = None) -> Prediction:
-        """noisy: float32 (B, N, 5, H, W); time: (B,) in 0…1; `context` of an earlier call of `encode` saves encoding again."""
+    def forward(self, noisy: Tensor, time: Tensor, conditions: Conditions, context: Context | None = None) -> Tensor:
+        """The clean states, float32 (B, N, 9, h, w), 0 before training.
+
+        Args:
+            noisy: the same shape; time: (B,) in 0…1; context: of an earlier call of `encode`, saves encoding again.
+        """
         frames, _, height, width = noisy.shape[1:]
         if context is None:
             context = self.encode(conditions.given)
         e = self.embed(waves(time, 64)) + self.words(conditions.words)
         e = F.silu(e).repeat_interleave(frames, dim=0)
-        shown = torch.cat([noisy, conditions.fill, 2 * conditions.coverage - 1, 2 * conditions.confidence - 1], dim=2)
-        pixels = _padded(shown.flatten(0, 1))
+        shown = torch.cat([conditions.fill, 2 * conditions.coverage - 1, 2 * conditions.confidence - 1], dim=2)
+        pixels = F.pixel_unshuffle(_padded(shown.flatten(0, 1)), CELL)
+        state = _fitted(noisy.flatten(0, 1), pixels)
         rays = _fitted(conditions.rays.flatten(0, 1), pixels)
-        x = torch.cat([F.pixel_unshuffle(pixels, CELL), rays], dim=1)
-        x = self.stem(x.contiguous(memory_format=torch.channels_last))
+        x = self.stem(torch.cat([state, pixels, rays], dim=1).contiguous(memory_format=torch.channels_last))
         out = self._unet(x, e, _clips(F.avg_pool2d(rays, 4), frames), context, frames)
-        out = _clips(F.pixel_shuffle(out, CELL)[..., :height, :width], frames).float()
-        trust = COVERED_TRUST * conditions.coverage + CONFIDENT_TRUST * conditions.confidence + GATE_BIAS
-        gate = torch.sigmoid(out[:, :, STATE_CHANNELS:] + trust)
-        picture = torch.lerp(out[:, :, :4], conditions.fill, gate)
-        return Prediction(torch.cat([picture, out[:, :, 4:5]], dim=2), gate)
+        return _clips(out[..., :height, :width], frames).float()
 
     def _unet(self, x: Tensor, e: Tensor, rays: Tensor, context: Context, frames: int) -> Tensor:
         """x: (B · N, C, H / 4, W / 4); rays at cells of 16 pixels."""
@@ -243,23 +225,15 @@ class Network(nn.Module):
             out: Tensor = layer(_clips(x, frames), rays, context).flatten(0, 1)
             return out.contiguous(memory_format=torch.channels_last)
 
-        for block in self.down1:
-            x = block(x, e)
         skip1, x = x, self.to2(x)
-        for block in self.down2:
-            x = block(x, e)
-        x = over_time(self.time2[0], x, context.fine)
+        x = over_time(self.time2[0], self.down2(x, e), context.fine)
         skip2, x = x, self.to3(x)
         x = over_rays(self.rays3[0], self.middle[0](x, e))
         x = over_time(self.time3, self.middle[1](x, e), context.coarse)
         x = self.middle[2](over_rays(self.rays3[1], x), e)
-        x = torch.cat([self.from3(F.interpolate(x, scale_factor=2.0)), skip2], dim=1)
-        for block in self.up2:
-            x = block(x, e)
+        x = self.up2(torch.cat([self.from3(F.interpolate(x, scale_factor=2.0)), skip2], dim=1), e)
         x = over_time(self.time2[1], x, context.fine)
-        x = torch.cat([self.from2(F.interpolate(x, scale_factor=2.0)), skip1], dim=1)
-        for block in self.up1:
-            x = block(x, e)
+        x = self.up1(torch.cat([self.from2(F.interpolate(x, scale_factor=2.0)), skip1], dim=1), e)
         out: Tensor = self.out(F.silu(self.norm(x)))
         return out
 
@@ -289,7 +263,7 @@ def _padded(pixels: Tensor) -> Tensor:
     return F.pad(pixels, (0, -width % SIDE_MULTIPLE, 0, -height % SIDE_MULTIPLE), mode="replicate")
 
 
-def _fitted(rays: Tensor, pixels: Tensor) -> Tensor:
-    """Rays a cell, their border repeated as that of the pixels was."""
-    height, width = pixels.shape[-2] // CELL, pixels.shape[-1] // CELL
-    return F.pad(rays, (0, width - rays.shape[-1], 0, height - rays.shape[-2]), mode="replicate")
+def _fitted(planes: Tensor, cells: Tensor) -> Tensor:
+    """Planes a cell, their border repeated as that of the pixels was."""
+    height, width = cells.shape[-2:]
+    return F.pad(planes, (0, width - planes.shape[-1], 0, height - planes.shape[-2]), mode="replicate")

@@ -2,8 +2,7 @@
 
 Memory's own renderer needs chunks and a CPU; training needs thousands of projections a second beside the network. This is its
 stand-in: every pixel of the source frames is a square splat of its footprint, the nearest wins
-(`tests/generation/tiny/test_projector.py` compares the two). The generator uses it to carry a clip's earlier frames, which memory
-does not have yet, into the next block.
+(`tests/generation/tiny/test_projector.py` compares the two).
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
-"""The trainer: `python -m spatia_bridge.generation.tiny.train --data DIR --out DIR --minutes N`.
+"""The trainer: `python -m spatia_bridge.generation.tiny.train --data DIR --pool DIR --out DIR --minutes N`.
 
-Needs torch, safetensors, NumPy, Numba and OpenCV. DIR of the data holds `train/*.walk` and `validate/*.walk`. Into the other go
+Needs torch, safetensors, NumPy, Numba and OpenCV. DIR of the data holds `train/*.walk` and `validate/*.walk`, that of the pool
+`train` and `validate` of the same walks (`python -m spatia_bridge.generation.tiny.pool`). Into the third go
 `checkpoint.safetensors` (all that is needed to go on bit by bit: weights, average, optimiser, step), `curve.jsonl` (a line a
 report), `best.safetensors` (the average, in half precision, where validation was best). Run again with the same arguments it goes
 on where it was.
@@ -23,23 +24,14 @@ from torch import Tensor
 
 from spatia_bridge.errors import InvalidInputError, SpatiaError
 from spatia_bridge.generation.tiny import flow
-from spatia_bridge.generation.tiny.conditions import Conditions
-from spatia_bridge.generation.tiny.data import (
-    DROP,
-    Footage,
-    Own,
-    Plan,
-    before,
-    load_footage,
-    make_clips,
-    plan,
-)
+from spatia_bridge.generation.tiny.cells import frames_of
+from spatia_bridge.generation.tiny.data import load_footage, mirrored
 from spatia_bridge.generation.tiny.network import Network, NetworkConfig
+from spatia_bridge.generation.tiny.pool import Pool
 from spatia_bridge.generation.tiny.weights import load_network, load_tensors, save_network, save_tensors
 
 CHECKPOINT, CURVE, BEST = "checkpoint.safetensors", "curve.jsonl", "best.safetensors"
-VALIDATION_SEED = 1 << 40  # no step ever has it
-VALIDATION_TIMES = (0.0, 0.25, 0.5, 0.75)
+VALIDATION_SAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -47,29 +39,26 @@ class TrainConfig:
     """How to train.
 
     Attributes:
-        batch: clips a step; parts: computed in so many parts, for less memory.
+        batch: clips a step.
         width: of the frames, 128 or 256.
         rate: the learning rate after `warm_up` steps; steps: where it has come down to nothing along a cosine, 0 = never.
         average: of the weights, the share that stays a step.
-        drop: how often each condition is left out.
-        own: the last share of `steps`, in which every other step goes on from the network's own output.
+        decay: of the weights.
         report, validate, save: every so many steps.
         validation_clips: how many.
     """
 
-    batch: int = 4
-    parts: int = 1
+    batch: int = 16
     width: int = 128
-    rate: float = 3e-4
+    rate: float = 1e-3
     warm_up: int = 200
     steps: int = 0
-    average: float = 0.999
-    drop: float = DROP
-    own: float = 0.2
-    report: int = 25
-    validate: int = 250
+    average: float = 0.998
+    decay: float = 0.02
+    report: int = 50
+    validate: int = 500
     save: int = 250
-    validation_clips: int = 8
+    validation_clips: int = 32
     seed: int = 0
 
 
@@ -83,28 +72,24 @@ class Trainer:
         self.network: Network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = deepcopy(self.network).eval().requires_grad_(False)
         self._forward: Any = torch.compile(self.network) if compiled else self.network
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), config.rate, betas=(0.9, 0.98), weight_decay=0.01)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), config.rate, betas=(0.9, 0.98), weight_decay=config.decay)
 
-    def train_step(self, footage: Footage) -> dict[str, float]:
-        """Make a batch, learn from it; returns what was measured."""
+    def train_step(self, pool: Pool) -> dict[str, float]:
+        """Learn from a batch; returns what was measured."""
         c = self.config
         for group in self.optimiser.param_groups:
             group["lr"] = rate_at(c, self.step)
-        measured: dict[str, float] = {}
+        rng = np.random.default_rng((c.seed, self.step))
+        conditions, target = pool.batch(rng.integers(0, len(pool), c.batch).tolist())
+        if rng.random() < 0.5:
+            conditions, target = mirrored(conditions, target)
+        noise = flow.world_noise(rng.integers(0, 2**62, c.batch).tolist(), conditions.anchor_from_camera, conditions.lenses)
+        at = flow.LATEST * torch.from_numpy(rng.random(c.batch, np.float32)).to(self.device)
         self.optimiser.zero_grad(set_to_none=True)
-        for part in range(c.parts):
-            seed = (self.step * c.parts + part) * 2**20 + c.seed
-            chosen = plan(footage, c.batch // c.parts, np.random.default_rng(seed), c.drop)
-            own = self._own(footage, chosen, seed) if on_own_output(c, self.step) else None
-            conditions, target = make_clips(footage, chosen, seed, own=own)
-            dice = torch.Generator(self.device).manual_seed(seed + 1)
-            noise = torch.randn(target.shape, generator=dice, device=self.device)
-            at = flow.LATEST * torch.rand(len(target), generator=dice, device=self.device)
-            with flow.precision(self.device):
-                loss = flow.loss(self._forward, conditions, target, noise, at)
-            (loss.total / c.parts).backward()  # type: ignore[no-untyped-call]
-            for name in ("total", "covered", "holes", "depth"):
-                measured[name] = measured.get(name, 0.0) + getattr(loss, name).mean().item() / c.parts
+        with flow.precision(self.device):
+            loss = flow.loss(self._forward, conditions, target, noise, at)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        measured = {name: getattr(loss, name).mean().item() for name in ("total", "colour", "depth", "moves")}
         measured["gradient"] = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0).item()
         self.optimiser.step()
         self.step += 1
@@ -115,39 +100,36 @@ class Trainer:
         return measured
 
     @torch.no_grad()
-    def _own(self, footage: Footage, chosen: Plan, seed: int) -> Own:
-        """What the average makes of the clips before."""
-        earlier, there = before(footage, chosen)
-        conditions, target = make_clips(footage, earlier, seed + 2)
-        dice = torch.Generator(self.device).manual_seed(seed + 3)
-        noise = torch.randn(target.shape, generator=dice, device=self.device)
-        made = flow.sample(self.average, conditions, noise).state
-        parts = made[:, :, :3].clamp(-1, 1), made[:, :, 3:4], torch.where(made[:, :, 4:] > 0, 1.0, -1.0)  # as frames come back
-        return Own(earlier.target, there, torch.cat(parts, dim=2))
+    def validate(self, pool: Pool) -> dict[str, float]:
+        """The average's loss, and in holes the PSNR in dB of a sample, of the mean of four, and of the fill; depth likewise.
 
-    @torch.no_grad()
-    def validate(self, footage: Footage) -> dict[str, float]:
-        """The average's loss, and its samples' PSNR beside the fill's, on the same clips each time."""
-        total, sums = (
-            0.0,
-            dict.fromkeys(("model_covered", "model_holes", "fill_covered", "fill_holes", "model_depth", "fill_depth"), 0.0),
-        )
-        clips = self.config.validation_clips
+        Of the same clips, at the same times and with the same noise each time; errors are means over all holes.
+        """
+        total, area, sums = 0.0, 0.0, dict.fromkeys(("sample", "mean", "fill", "sample_depth", "fill_depth"), 0.0)
+        clips = min(self.config.validation_clips, len(pool))
         for number in range(clips):
-            conditions, target = batch_of(footage, 1, VALIDATION_SEED + number, 0.0)
-            noise = flow.frame_noise(number, range(target.shape[1]), *target.shape[-2:])[None].to(self.device)
-            with flow.precision(self.device):
-                for at in VALIDATION_TIMES:
-                    total += flow.loss(self.average, conditions, target, noise, noise.new_full((1,), at)).total.item()
-                made = flow.sample(self.average, conditions, noise).state
-            for name, state in (("model", made[:, :, :4]), ("fill", conditions.fill)):
-                for where, error in _errors(state, target, conditions).items():
-                    sums[f"{name}_{where}"] += error
-        out = {"validation_loss": total / clips / len(VALIDATION_TIMES)}
+            conditions, target = pool.batch([number])
+            hole = 1 - conditions.coverage[0]
+            drawn = []
+            for seed in range(VALIDATION_SAMPLES):
+                noise = flow.world_noise([seed], conditions.anchor_from_camera, conditions.lenses)
+                at = noise.new_full((1,), flow.TIMES[seed * flow.STEPS // VALIDATION_SAMPLES])
+                with flow.precision(self.device):
+                    total += flow.loss(self.average, conditions, target, noise, at).total.item()
+                state = flow.sample(self.average, conditions, noise)[0]
+                drawn.append(frames_of(state, conditions.fill[0], conditions.coverage[0], (1.0, 1.0))[:, :4])
+            found = {"sample": drawn[0], "mean": torch.stack(drawn).mean(dim=0), "fill": conditions.fill[0]}
+            for name, picture in found.items():
+                error = (picture[:, :3].clamp(-1, 1) - target[0, :, :3]).square().mean(dim=1, keepdim=True)
+                sums[name] += float((error * hole).sum())
+                if f"{name}_depth" in sums:
+                    sums[f"{name}_depth"] += float(((picture[:, 3:] - target[0, :, 3:4]).abs() * hole).sum())
+            area += float(hole.sum())
+        measured = {"validation_loss": total / clips / VALIDATION_SAMPLES}
         for name, value in sums.items():
-            mean = value / clips
-            out[name if name.endswith("depth") else f"{name}_psnr"] = mean if name.endswith("depth") else _psnr(mean)
-        return out
+            mean = value / max(area, 1.0)
+            measured |= {name: mean} if name.endswith("depth") else {f"{name}_psnr": _psnr(mean)}
+        return measured
 
     def save(self, path: Path, best: float) -> None:
         """Write a checkpoint; `best` is the lowest validation loss so far."""
@@ -186,30 +168,11 @@ class Trainer:
         return float(about["best"])  # type: ignore[arg-type]
 
 
-def batch_of(footage: Footage, clips: int, seed: int, drop: float) -> tuple[Conditions, Tensor]:
-    """The batch of this seed."""
-    return make_clips(footage, plan(footage, clips, np.random.default_rng(seed), drop), seed)
-
-
-def on_own_output(config: TrainConfig, step: int) -> bool:
-    """Whether a step goes on from the network's own output: every other one of the last share of all steps."""
-    return step % 2 == 0 and config.steps > 0 and step >= (1 - config.own) * config.steps
-
-
 def rate_at(config: TrainConfig, step: int) -> float:
     """The learning rate of a step."""
     rise = min(1.0, (step + 1) / max(config.warm_up, 1))
     fall = 0.5 * (1 + math.cos(math.pi * min(step / config.steps, 1.0))) if config.steps else 1.0
     return config.rate * rise * fall
-
-
-def _errors(state: Tensor, target: Tensor, conditions: Conditions) -> dict[str, float]:
-    """Mean squared errors of colour, and the mean error of log depth in holes."""
-    squared = (state[:, :, :3].clamp(-1, 1) - target[:, :, :3]).square().mean(dim=2, keepdim=True)
-    off = (state[:, :, 3:4] - target[:, :, 3:4]).abs()
-    hole = 1 - conditions.coverage
-    parts = (("covered", squared, conditions.coverage), ("holes", squared, hole), ("depth", off, hole))
-    return {name: float((error * where).sum() / where.sum().clamp_min(1.0)) for name, error, where in parts}
 
 
 def _psnr(squared: float) -> float:
@@ -219,6 +182,7 @@ def _psnr(squared: float) -> float:
 
 def run(
     data: Path,
+    pool: Path,
     out: Path,
     minutes: float,
     config: TrainConfig,
@@ -231,18 +195,16 @@ def run(
     """Train until the time is up or all steps are done; report, validate and save on the way."""
     began = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
-    footage, held_out = (load_footage(data / name, config.width, device) for name in ("train", "validate"))
+    shown, held_out = (Pool(pool / name, load_footage(data / name, config.width, device)) for name in ("train", "validate"))
     torch.manual_seed(config.seed)
     trainer = Trainer(load_network(init) if init else Network(sizes), config, device, compiled=compiled)
     checkpoint, best = out / CHECKPOINT, math.inf
     if checkpoint.exists():
         best = trainer.load(checkpoint)
-    _say(
-        out, {"frames": len(footage), "held_out_frames": len(held_out), "device": device, "step": trainer.step, **asdict(config)}
-    )
+    _say(out, {"clips": len(shown), "held_out_clips": len(held_out), "device": device, "step": trainer.step, **asdict(config)})
     since, sums = time.monotonic(), dict[str, float]()
     while time.monotonic() - began < 60 * minutes and not 0 < config.steps <= trainer.step:
-        for name, value in trainer.train_step(footage).items():
+        for name, value in trainer.train_step(shown).items():
             sums[name] = sums.get(name, 0.0) + value
         step = trainer.step
         if step % config.report == 0:
@@ -258,7 +220,7 @@ def run(
     trainer.save(checkpoint, best)
 
 
-def _validate(trainer: Trainer, held_out: Footage, out: Path, best: float) -> float:
+def _validate(trainer: Trainer, held_out: Pool, out: Path, best: float) -> float:
     measured = trainer.validate(held_out)
     _say(out, {"step": trainer.step, **measured})
     if measured["validation_loss"] >= best:
@@ -279,6 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     defaults = TrainConfig()
     parser = argparse.ArgumentParser(prog="python -m spatia_bridge.generation.tiny.train", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--pool", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True, help="stop after so long, a checkpoint written")
     parser.add_argument("--init", type=Path, help="begin with these weights (a best.safetensors), if there is no checkpoint yet")
@@ -295,7 +258,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = replace(defaults, **{name: getattr(options, name) for name in asdict(defaults)})
     sizes = NetworkConfig(tuple(options.widths), tuple(options.context_widths))
     try:
-        run(options.data, options.out, options.minutes, config, sizes, options.device, options.init, compiled=options.compile)
+        run(options.data, options.pool, options.out, options.minutes, config, sizes, options.device, options.init,
+            compiled=options.compile)  # fmt: skip
     except SpatiaError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -8,7 +8,7 @@ import torch
 
 from spatia_bridge.errors import InvalidInputError, NotFoundError
 from spatia_bridge.generation.tiny.conditions import PRECEDING, log_depth, metres
-from spatia_bridge.generation.tiny.data import FRAMES, Own, before, footage_of, load_footage, make_clips, plan, without
+from spatia_bridge.generation.tiny.data import FRAMES, footage_of, load_footage, make_clips, mirrored, plan, without
 from spatia_bridge.generation.tiny.vocabulary import WORDS
 from tests.generation.tiny.walks import room_footage, room_walk
 
@@ -38,34 +38,6 @@ def test_the_same_seed_gives_the_same_batch_and_another_does_not(footage):
     first, again, other = (batch(footage, seed, corrupt=True)[1] for seed in (1, 1, 2))
     assert torch.equal(first.fill, again.fill) and torch.equal(first.given.state, again.given.state)
     assert not torch.equal(first.fill, other.fill)
-
-
-def test_clips_before_end_where_clips_begin_and_do_not_see_themselves(footage):
-    chosen = plan(footage, 40, np.random.default_rng(2), 0.0)
-    earlier, there = before(footage, chosen)
-    assert there.any() and not there.all()
-    stride = np.diff(chosen.target[:, :2], axis=1)
-    assert (earlier.target[there, -1:] + stride[there] == chosen.target[there, :1]).all()
-    assert (earlier.target[there, -PRECEDING:] == chosen.preceding[there]).all()
-    own = (earlier.sources[:, :, None] == earlier.target[:, None]).any(axis=2) & there[:, None]
-    assert not (own & earlier.source_there).any()
-    assert (own & chosen.source_there).any(), "or the test tests nothing"
-
-
-def test_own_output_is_in_memory_and_among_preceding_frames_but_never_the_truth(footage):
-    chosen = plan(footage, 6, np.random.default_rng(4), 0.0)
-    earlier, there = before(footage, chosen)
-    true, target = make_clips(footage, chosen, 0, corrupt=False)
-    grey = torch.zeros(6, FRAMES, *target.shape[2:])
-    grey[:, :, 4] = -1.0
-    own, same_target = make_clips(footage, chosen, 0, corrupt=False, own=Own(earlier.target, there, grey))
-    assert torch.equal(target, same_target)
-    preceding = own.given.state[:, -PRECEDING:]
-    assert not preceding[there, :, :3].any()
-    assert torch.equal(preceding[~there], true.given.state[:, -PRECEDING:][~there])
-    changed = (own.fill[:, :, :3] != true.fill[:, :, :3]).flatten(1).any(dim=1)
-    latest = (chosen.sources[:, :1] == chosen.preceding[:, -1:])[:, 0] & there
-    assert latest.any() and changed[latest].all() and not changed[~there].any()
 
 
 def test_clips_stay_within_their_walk():
@@ -137,6 +109,19 @@ def test_creatures_are_named_and_kept_out_of_memory(footage):
     assert moving.sum() > 50 and not conditions.coverage[0, -1, 0][moving].any()
     at = replace(at, target=np.arange(FRAMES)[None])
     assert make_clips(footage, at, 0, corrupt=False)[0].words[0, WORDS.index("imp")] == 0
+
+
+def test_a_mirrored_clip_is_that_of_a_mirrored_world(footage):
+    """Rays, which the network tells places by, are those of the mirrored cameras; twice mirrored is as before."""
+    _, conditions, target = batch(footage)
+    other, flipped = mirrored(conditions, target)
+    mirror = torch.tensor([-1.0, 1.0, 1.0, 1.0, -1.0, -1.0, 1.0])  # directions; moments, which are cross products; the way down
+    assert torch.allclose(other.rays, conditions.rays.flip(-1) * mirror[:, None, None], atol=1e-6)
+    assert torch.equal(other.given.rays, conditions.given.rays.flip(-1) * mirror[:, None, None])
+    assert torch.equal(flipped, target.flip(-1)) and torch.equal(other.fill, conditions.fill.flip(-1))
+    again, same = mirrored(other, flipped)
+    assert torch.equal(same, target) and torch.allclose(again.anchor_from_camera, conditions.anchor_from_camera)
+    assert torch.allclose(again.lenses.values, conditions.lenses.values)
 
 
 def test_half_size_is_the_same_place():

@@ -9,7 +9,7 @@ import torch
 from spatia_bridge.errors import RejectedUpdateError
 from spatia_bridge.generation.base import CancelToken, ClipRequest, ClipShape
 from spatia_bridge.generation.tiny import flow
-from spatia_bridge.generation.tiny.conditions import CELL
+from spatia_bridge.generation.tiny.cells import SHARE
 from spatia_bridge.generation.tiny.generator import Tiny
 from spatia_bridge.generation.tiny.vocabulary import CREATURES
 from spatia_bridge.link.events import JobFailed, Stage, TakeChanged, TakeState
@@ -26,15 +26,14 @@ from tests.session.test_session import PATH, Watcher
 from tests.worlds import PILLAR_HIGH, PILLAR_LOW, camera, look
 
 MAGENTA = np.array([230, 20, 220], np.uint8)
-GATE, MOVES = slice(5 * CELL**2, None), slice(4 * CELL**2, 5 * CELL**2)
 
 
-def tiny(gate: float = 50.0, moves: float = -1.0) -> Tiny:
-    """With random weights, this gate, and everything or nothing taken to move."""
+def tiny(moves: float = -1.0) -> Tiny:
+    """With random weights, and everything or nothing taken to move."""
     network = small_network()
     with torch.no_grad():
-        network.out.bias[GATE], network.out.bias[MOVES] = gate, moves
-    return Tiny(network, ClipShape(96, 64, new_frames=6), device="cpu")
+        network.out.bias[SHARE] = moves
+    return Tiny(network=network, shape=ClipShape(96, 64, new_frames=6), device="cpu")
 
 
 def magenta(picture) -> bool:
@@ -101,7 +100,7 @@ def test_every_creature_word_reaches_the_picture():
         for parameter in network.parameters():
             if not parameter.any():
                 parameter.normal_(0, 0.05, generator=torch.Generator().manual_seed(1))
-    generator, video = Tiny(network, ClipShape(32, 32), device="cpu"), projections(frames=1, size=(32, 32))
+    generator, video = Tiny(network=network, device="cpu"), projections(frames=1, size=(32, 32))
 
     def colour(prompt: str):
         *_, frame = generator.generate(ClipRequest(video, prompt=prompt, seed=5), CancelToken())

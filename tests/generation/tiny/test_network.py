@@ -6,8 +6,10 @@ import torch
 
 from spatia_bridge.errors import CodecError, NotFoundError
 from spatia_bridge.generation.tiny import flow
+from spatia_bridge.generation.tiny.cells import STATE_CHANNELS, cells_of, frames_of
 from spatia_bridge.generation.tiny.data import make_clips, plan, without
 from spatia_bridge.generation.tiny.network import Network
+from spatia_bridge.generation.tiny.projector import Lenses
 from spatia_bridge.generation.tiny.weights import load_network, save_network, save_tensors
 from tests.generation.tiny.walks import room_footage, small_network
 
@@ -30,8 +32,8 @@ def awake(seed: int = 0) -> Network:
     return network.eval()
 
 
-def noise_of(target: torch.Tensor, seed: int = 0) -> torch.Tensor:
-    return flow.frame_noise(seed, range(target.shape[1]), *target.shape[-2:])[None]
+def noise_of(conditions, seed: int = 0) -> torch.Tensor:
+    return flow.world_noise([seed], conditions.anchor_from_camera, conditions.lenses)
 
 
 def test_the_shipped_size_fits(tmp_path):
@@ -41,32 +43,28 @@ def test_the_shipped_size_fits(tmp_path):
     assert (tmp_path / "full.safetensors").stat().st_size <= 16_000_000
 
 
-def test_before_training_covered_pixels_are_mostly_the_projections(clip):
-    conditions, target = clip
-    prediction = flow.sample(small_network(), conditions, noise_of(target))
-    covered = conditions.coverage.bool()
-    assert prediction.gate[covered].min() > 0.9 and prediction.gate[~covered].max() < 0.8
-    nothing, _ = make_clips(FOOTAGE, without(without(CHOSEN, "memory"), "references"), 4)
-    assert flow.sample(small_network(), nothing, noise_of(target)).gate.max() < 0.15
+def test_before_training_it_corrects_nothing(clip):
+    conditions, _ = clip
+    assert not flow.sample(small_network(), conditions, noise_of(conditions)).any()
 
 
 @pytest.mark.parametrize("part", ["memory", "references", "preceding", "prompt"])
 def test_each_condition_reaches_the_result(clip, part):
-    conditions, target = clip
-    network, noise = awake(), noise_of(target)
+    conditions, _ = clip
+    network, noise = awake(), noise_of(conditions)
     other, _ = make_clips(FOOTAGE, without(CHOSEN, part), 4)
     with torch.no_grad():
-        whole, less = (network(noise, torch.zeros(1), c).state for c in (conditions, other))
+        whole, less = (network(noise, torch.zeros(1), c) for c in (conditions, other))
     assert (whole - less).abs().max() > 1e-4
 
 
 def test_invalid_frames_are_not_looked_at():
-    hidden, target = make_clips(FOOTAGE, without(without(CHOSEN, "references"), "preceding"), 4)
-    network, noise = awake(), noise_of(target)
+    hidden, _ = make_clips(FOOTAGE, without(without(CHOSEN, "references"), "preceding"), 4)
+    network, noise = awake(), noise_of(hidden)
     with torch.no_grad():
-        before = network(noise, torch.zeros(1), hidden).state
+        before = network(noise, torch.zeros(1), hidden)
         hidden.given.state.add_(0.5)
-        after = network(noise, torch.zeros(1), hidden).state
+        after = network(noise, torch.zeros(1), hidden)
         hidden.given.state.sub_(0.5)
     assert torch.equal(before, after)
 
@@ -76,42 +74,43 @@ def test_sides_need_not_be_multiples_of_anything(clip):
     cut = {k: getattr(conditions, k)[..., :49, :83] for k in ("fill", "coverage", "confidence")}
     lenses = type(conditions.lenses)(conditions.lenses.values, 83, 49)
     small = type(conditions)(**{**vars(conditions), **cut, "lenses": lenses})
-    out = awake()(noise_of(target)[..., :49, :83], torch.zeros(1), small).state
-    assert out.shape == (1, 8, 5, 49, 83)
+    noise = noise_of(small)
+    assert awake()(noise, torch.zeros(1), small).shape == noise.shape == (1, 8, STATE_CHANNELS, 13, 21)
+    loss = flow.loss(awake(), small, target[..., :49, :83], noise, torch.zeros(1))
+    assert loss.total.isfinite()
+    made = flow.sample(awake(), small, noise)[0]
+    assert frames_of(made, small.fill[0], small.coverage[0], (1.0, 1.0)).shape == (8, 5, 49, 83)
 
 
-def test_noise_belongs_to_a_frame_not_to_a_block_or_a_thread():
-    whole = flow.frame_noise(5, range(6), 18, 32)
-    assert torch.equal(whole[2:5], flow.frame_noise(5, range(2, 5), 18, 32))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        assert torch.equal(whole, flow.frame_noise(5, range(6), 18, 32))
-    finally:
-        torch.set_num_threads(threads)
-    assert not torch.equal(whole, flow.frame_noise(6, range(6), 18, 32))
-    assert abs(whole.mean()) < 0.02 and abs(whole.std() - 1) < 0.02
+def test_noise_hangs_in_the_world():
+    """Where views overlap they have the same noise; another seed or another way to look, other noise of the same kind."""
+    lenses = Lenses(torch.tensor([[64.0, 64.0, 64.0, 36.0]]), 128, 72)
+    ahead = torch.eye(4).expand(1, 1, 4, 4)
+    behind = ahead * torch.tensor([-1.0, 1.0, -1.0, 1.0])[:, None]
+    one, same, other, back = (
+        flow.world_noise([seed], poses, lenses)[0, 0] for seed, poses in ((5, ahead), (5, ahead), (6, ahead), (5, behind))
+    )
+    assert torch.equal(one, same)
+    for different in (other, back):
+        assert not torch.equal(one, different) and abs(different.mean()) < 0.1 and abs(different.std() - 1) < 0.1
+    shifted = Lenses(torch.tensor([[64.0, 64.0, 64.0 - 8.0, 36.0]]), 128, 72)  # two cells more of the right
+    assert torch.equal(flow.world_noise([5], ahead, shifted)[0, 0, :, :, :-2], one[:, :, 2:])
 
 
 def test_a_perfect_network_is_sampled_exactly(clip):
-    """If the prediction is always the truth, four Euler steps end there."""
+    """If the prediction is always the truth, the Euler steps end there."""
     conditions, target = clip
+    truth = cells_of(target, conditions).state
 
     class Oracle(torch.nn.Module):
         def encode(self, given):
             return None
 
         def forward(self, state, time, conditions, context):
-            return flow.Prediction(target, conditions.coverage)
+            return truth
 
-    assert torch.equal(flow.sample(Oracle(), conditions, noise_of(target)).state, target)
-
-
-def test_it_starts_from_the_fill_with_noise_in_holes(clip):
-    conditions, target = clip
-    off = flow.start(conditions, noise_of(target))[:, :, :4] - conditions.fill
-    covered = conditions.coverage.bool().expand_as(off)
-    assert abs(off[covered].std() - flow.COVERED_NOISE) < 0.01 and abs(off[~covered].std() - flow.HOLE_NOISE) < 0.05
+    assert torch.equal(flow.sample(Oracle(), conditions, noise_of(conditions)), truth)
+    assert flow.loss(lambda *_: truth, conditions, target, noise_of(conditions), torch.zeros(1)).total == 0
 
 
 def test_weights_come_back(tmp_path):
