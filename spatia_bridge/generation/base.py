@@ -5,11 +5,13 @@ Backends are found by entry point (group `spatia_bridge.generators`); the core n
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from spatia_bridge.errors import CancelledError
-from spatia_bridge.frames import GeneratedFrame, Projection, ReferenceFrame, RgbdFrame
+from spatia_bridge.frames import ColourImage, GeneratedFrame, Projection, ReferenceFrame, RgbdFrame
+
+MAX_PREVIEW = 256  # pixels, either side
 
 
 class CancelToken:
@@ -52,10 +54,15 @@ class ClipRequest:
 
 @dataclass(frozen=True)
 class Step:
-    """Progress inside a generator: `done` of `total` units of equal cost."""
+    """Progress inside a generator: `done` of `total` units of equal cost.
+
+    Attributes:
+        preview: uint8 (h, w, 3), what the clip's last frame looks like so far, at most MAX_PREVIEW a side; None = not known.
+    """
 
     done: int
     total: int
+    preview: ColourImage | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,15 @@ class JobFailed:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """What a clip's last frame looks like so far: a JPEG of width × height pixels."""
+
+    width: int
+    height: int
+    jpeg: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class JobProgress:
     """How far a job is; latest wins.
 
@@ -105,6 +114,7 @@ class JobProgress:
         remaining_secs: of the whole job, None while not known.
         clip, clips: 1-based.
         failure: of a failed job: why, for those who were not there when it was told.
+        preview: of a clip being made, where its generator has one.
     """
 
     job: int
@@ -116,6 +126,7 @@ class JobProgress:
     clips: int = 0
     take: int = 0
     failure: JobFailed | None = None
+    preview: Preview | None = None
 
     @property
     def ended(self) -> bool:

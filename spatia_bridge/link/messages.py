@@ -448,6 +448,7 @@ class Progress:
     clips: int = 0
     take: int = 0
     error: Error | None = None
+    preview: Image | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,10 @@ def take_message(take: TakeInfo) -> msg.Take:
 def progress_message(event: JobProgress) -> msg.Progress:
     remaining = -1.0 if event.remaining_secs is None else event.remaining_secs
     error = None if event.failure is None else failure_message(event.failure)
-    return msg.Progress(event.job, event.stage, event.done, event.total, remaining, event.clip, event.clips, event.take, error)
+    seen = event.preview
+    preview = None if seen is None else msg.Image(msg.ImageFormat.JPEG, seen.width, seen.height, seen.jpeg)
+    counts = event.done, event.total, remaining, event.clip, event.clips
+    return msg.Progress(event.job, event.stage, *counts, event.take, error, preview)
 
 
 def failure_message(event: JobFailed) -> msg.Error:

@@ -10,16 +10,25 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from spatia_bridge.errors import CancelledError, LimitExceededError, NotFoundError, RejectedUpdateError, SpatiaError
-from spatia_bridge.generation.base import CancelToken
+from spatia_bridge.codec.images import encode_jpeg
+from spatia_bridge.errors import (
+    CancelledError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    RejectedUpdateError,
+    SpatiaError,
+)
+from spatia_bridge.generation.base import MAX_PREVIEW, CancelToken, Step
 from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.geometry.similarity import Similarity
 from spatia_bridge.geometry.trajectory import Trajectory
-from spatia_bridge.link.events import JobFailed, JobProgress, SessionEvent, Stage
+from spatia_bridge.link.events import JobFailed, JobProgress, Preview, SessionEvent, Stage
 from spatia_bridge.session.carry import carried_cameras
 
 MAX_QUEUED_JOBS = 16
 ENDED_KEPT = 16  # jobs whose end is told to who comes later
+PREVIEW_QUALITY = 90
 _log = logging.getLogger(__name__)
 
 
@@ -65,7 +74,9 @@ class Job:
         """
         return carried_cameras(self.trajectory.along(self.times_secs[self.clip], self.intrinsics), self.alignment, now)
 
-    def progress(self, stage: Stage, done: int = 0, total: int = 0, failure: JobFailed | None = None) -> JobProgress:
+    def progress(
+        self, stage: Stage, done: int = 0, total: int = 0, failure: JobFailed | None = None, preview: Preview | None = None
+    ) -> JobProgress:
         """A progress event; the time left is extrapolated from the time worked so far (waiting for people is not work)."""
         now = time.monotonic()
         if self._since is not None:
@@ -77,7 +88,24 @@ class Job:
         remaining = self._worked_secs * (1 - finished) / finished if finished > 0 else None
         if stage in (Stage.DONE, Stage.CANCELLED, Stage.FAILED):
             remaining = 0.0
-        return JobProgress(self.number, stage, done, total, remaining, self.clip + 1, self.clips, self.take, failure)
+        return JobProgress(self.number, stage, done, total, remaining, self.clip + 1, self.clips, self.take, failure, preview)
+
+
+def preview_of(step: Step) -> Preview | None:
+    """A step's preview, written once for all clients. Takes a fraction of a millisecond: for the thread that made it.
+
+    None as well where a generator gives what is no picture: no clip fails for its preview.
+    """
+    if step.preview is None:
+        return None
+    try:
+        colour = np.asarray(step.preview)
+        stride = -(-max(colour.shape[:2]) // MAX_PREVIEW)
+        small = colour[::stride, ::stride]
+        return Preview(small.shape[1], small.shape[0], encode_jpeg(small, PREVIEW_QUALITY))
+    except (InvalidInputError, ValueError, IndexError) as error:
+        _log.warning("a step's preview is left out: %s", error)
+        return None
 
 
 class JobQueue:

@@ -23,6 +23,7 @@ from spatia_bridge.geometry.trajectory import Recorder, Trajectory
 from spatia_bridge.link.events import (
     FrameMade,
     JobProgress,
+    Preview,
     ReferenceInfo,
     RevisionMade,
     SessionEvent,
@@ -36,7 +37,7 @@ from spatia_bridge.retrieval import FrameKey
 from spatia_bridge.session.calm import Calm
 from spatia_bridge.session.carry import carried_made, now_from_then
 from spatia_bridge.session.gallery import Gallery, setting_holds
-from spatia_bridge.session.jobs import Job, JobQueue
+from spatia_bridge.session.jobs import Job, JobQueue, preview_of
 from spatia_bridge.session.loop import ClipPlan, Stages, fold_in, make_take, plant
 from spatia_bridge.session.workers import Workers
 from spatia_bridge.store.clips import ClipKind, ClipState
@@ -428,7 +429,10 @@ class Session:
         loop = asyncio.get_running_loop()
 
         def publish(event: Event) -> None:
-            loop.call_soon_threadsafe(self._on_generator_event, job, number, cameras, event)
+            if isinstance(event, Step):
+                loop.call_soon_threadsafe(self._on_step, job, event, preview_of(event))
+            else:
+                loop.call_soon_threadsafe(self._on_frame, number, cameras, event)
 
         def make() -> Take:
             shown, preceding = self._preceding(base, generator.shape.preceding_frames)
@@ -459,15 +463,15 @@ class Session:
         told = tuple(ReferenceInfo(each.clip, each.number, each.reason) for each in references)
         self._tell_take(replace(self._infos[number], references=told))
 
-    def _on_generator_event(self, job: Job, number: int, cameras: Sequence[Camera], event: Event) -> None:
-        if isinstance(event, Step):
-            self._jobs.publish(job.progress(Stage.GENERATING, event.done, event.total))
-            return
+    def _on_step(self, job: Job, step: Step, preview: Preview | None) -> None:
+        self._jobs.publish(job.progress(Stage.GENERATING, step.done, step.total, preview=preview))
+
+    def _on_frame(self, number: int, cameras: Sequence[Camera], frame: GeneratedFrame) -> None:
         making = self._made.get(number)
         if making is not None:  # otherwise it was cancelled in between
-            making.frames.append((event, cameras[event.number]))
+            making.frames.append((frame, cameras[frame.number]))
             self._infos[number] = replace(self._infos[number], frames_done=len(making.frames))
-            self._publish(FrameMade(number, event, cameras[event.number]))
+            self._publish(FrameMade(number, frame, cameras[frame.number]))
 
     async def _wait_for_decision(self, job: Job, take: int) -> bool:
         decision: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -18,16 +18,17 @@ class BridgeProcess:
         grpc: host and port of the same server's gRPC.
     """
 
-    def __init__(self, data: Path) -> None:
-        self._data = data
+    def __init__(self, data: Path, *options: str) -> None:
+        self._data, self._options = data, options
         self._port = 0
         self._log = (data.parent / "server.log").open("a")
         self.websocket = self.grpc = ""
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "spatia_bridge", "serve", "--port", "0", "--ws-port", str(self._port), "--json"]
-        self._process = subprocess.Popen([*command, "--data", str(self._data)], stdout=subprocess.PIPE, stderr=self._log)
+        place = ["--data", str(self._data), "--port", "0", "--ws-port", str(self._port)]
+        command = [sys.executable, "-m", "spatia_bridge", "serve", "--json", *place, *self._options]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log)
         assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], START_SECS)
         assert ready, "the server did not start"

@@ -59,6 +59,9 @@ FULL = [
         0, msg.ChunkParts((msg.ChunkPart(msg.ChunkIndex(), 1, 0, 1, msg.Compression.GZIP, 8, b"x", bytes(32)),) * 20)
     ),
     msg.ServerMessage(3, msg.TakeFrame(1, 2, msg.Image(msg.ImageFormat.JPEG, 2, 2, b"x"), None, msg.Camera(time_secs=-0.0))),
+    msg.ServerMessage(
+        0, msg.Progress(1, msg.Stage.GENERATING, 3, 25, 1.5, 1, 2, 4, None, msg.Image(msg.ImageFormat.JPEG, 2, 1, b"\xff\xd8"))
+    ),
     msg.ServerMessage(0, msg.Take(1, msg.TakeState.PENDING, 3, 4, "p", 5, "g", 6, 16.0, 7, 8, (msg.Reference(1, 2, "near"),))),
     msg.ServerMessage(0, msg.LiveProjection(0.5, 3, msg.Image(), msg.Image(), 0.25, msg.Camera())),
 ]

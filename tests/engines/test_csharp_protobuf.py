@@ -17,6 +17,7 @@ MORE = [
     msg.ServerMessage(0, msg.Space((0.1,) * 12, 0.05, True)),
     msg.ServerMessage(7, msg.Error("CODE", "größe ☃ 𝄞", details={"a": -1.5, "": 0.0, "b": 0.0})),
     msg.ServerMessage(0, msg.Progress(3, remaining_secs=-0.0)),
+    msg.ServerMessage(0, msg.Progress(3, take=4, preview=msg.Image(msg.ImageFormat.JPEG, 2, 1, b"\xff\xd8"))),
 ]
 MESSAGES = [*FULL, *MORE]
 

@@ -7,7 +7,7 @@ from spatia_bridge.frames import GeneratedFrame
 from spatia_bridge.geometry.camera import Camera, Intrinsics
 from spatia_bridge.link import axes, commands, limits
 from spatia_bridge.link import messages as msg
-from spatia_bridge.link.events import FrameMade, JobFailed, JobProgress, Stage, TakeChanged, TakeInfo, TakeState
+from spatia_bridge.link.events import FrameMade, JobFailed, JobProgress, Preview, Stage, TakeChanged, TakeInfo, TakeState
 from spatia_bridge.link.link import State
 from spatia_bridge.memory import ChunkIndex, Memory
 from tests.link.scenes import chunk, commit, event_of, hello, opened, pull
@@ -83,6 +83,16 @@ def test_of_progress_the_latest_wins_for_each_job():
     for job in range(limits.MAX_JOBS + 5):
         link.notify(JobProgress(job, Stage.QUEUED))
     assert [m.body.job for m in pull(link)] == list(range(5, limits.MAX_JOBS + 5))
+
+
+def test_a_preview_goes_with_its_step_and_is_gone_with_the_next_stage():
+    link = open_link()
+    for done in (1, 2):
+        link.notify(JobProgress(1, Stage.GENERATING, done, 10, preview=Preview(3, 2, bytes([done]))))
+    (told,) = pull(link)
+    assert told.body.preview == msg.Image(msg.ImageFormat.JPEG, 3, 2, b"\x02")
+    link.notify(JobProgress(1, Stage.WAITING))
+    assert pull(link)[0].body.preview is None
 
 
 def test_recording_is_told_now_and_then_and_when_it_turns():

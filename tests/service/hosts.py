@@ -31,7 +31,7 @@ class Painter:
             if self.fail:
                 raise RuntimeError("out of paint")
             seen = look(projection.camera)
-            yield Step(number + 1, len(request.projection))
+            yield Step(number + 1, len(request.projection), seen.colour[::4, ::4])
             yield GeneratedFrame(number, seen.colour, seen.depth_m.astype(np.float32))
             if self.gate is not None:
                 self.gate.wait(20)

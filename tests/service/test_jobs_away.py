@@ -70,6 +70,26 @@ async def test_a_job_goes_on_and_its_take_is_found_and_accepted(address, host, p
         assert (await client.synced(revision)).revision == revision
 
 
+async def test_who_comes_late_sees_the_preview_which_is_encoded_once_and_off_the_loop(address, host, painter, monkeypatch):
+    encoded = []
+    real = jobs.encode_jpeg
+    monkeypatch.setattr(jobs, "encode_jpeg", lambda *arguments: encoded.append(threading.get_ident()) or real(*arguments))
+    async with await connected(address) as client:
+        job = await begun(address, painter)
+        await client.until(lambda: client.progress[job].done)
+        assert threading.get_ident() not in encoded and len(encoded) == 1
+        async with await connected(address) as late:
+            await told_at_once(late)
+            shown = late.progress[job].preview
+            assert shown == client.progress[job].preview and (shown.width, shown.height) == (24, 16)
+            truth = look(PATH.cameras[0]).colour[::4, ::4]
+            assert np.abs(colour_of(shown).astype(int) - truth).mean() < 12
+            assert len(encoded) == 1
+            painter.gate.set()
+            assert (await late.wait_job(job)).preview is None
+        assert len(encoded) == 5
+
+
 async def test_a_row_waits_for_its_author(address, host, painter):
     job = await begun(address, painter, clips=2)
     await gone(host)

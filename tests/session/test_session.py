@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spatia_bridge.codec.images import decode_colour
 from spatia_bridge.errors import ConflictError, InvalidInputError, NotFoundError, SpatiaError, UnavailableError
 from spatia_bridge.frames import GeneratedFrame
 from spatia_bridge.generation.base import ClipShape, Step
@@ -36,6 +37,7 @@ class Dreamer:
         self.first_frame = threading.Event()
         self.preceding = []
         self.fail = False
+        self.preview = None
 
     def generate(self, request, cancel):
         rng = np.random.default_rng(request.seed)
@@ -48,7 +50,7 @@ class Dreamer:
             colour = np.where(projection.coverage[..., None], projection.colour, seen.colour)
             noise = rng.integers(-2, 3, colour.shape)
             depth = np.where(projection.coverage, projection.depth_m, seen.depth_m)
-            yield Step(number + 1, len(request.projection))
+            yield Step(number + 1, len(request.projection), self.preview)
             yield GeneratedFrame(number, np.clip(colour + noise, 0, 255).astype(np.uint8), depth.astype(np.float32))
             self.first_frame.set()
             if self.gate is not None:
@@ -170,6 +172,28 @@ async def test_every_event_comes_in_order(host):
     assert remaining[0] is None
     assert remaining[-1] == 0
     assert all(value is None or value >= 0 for value in remaining)
+
+
+@pytest.mark.parametrize(
+    "preview",
+    [np.zeros((4, 6, 3)), np.zeros((4, 6), np.uint8), np.zeros((0, 6, 3), np.uint8), np.uint8(3), "a picture", object()],
+    ids=["floats", "no channels", "empty", "a number", "text", "something"],
+)
+async def test_no_clip_fails_for_a_preview_that_is_no_picture(host, dreamer, preview, caplog):
+    dreamer.preview = preview
+    session, watcher = await seeded(host)
+    assert (await watcher.finished(session.generate(GenerateSpec(trajectory=PATH, clips=1)))).stage is Stage.DONE
+    assert all(event.preview is None for event in watcher.of(JobProgress))
+    assert "preview is left out" in caplog.text
+
+
+async def test_a_preview_that_is_too_large_is_made_smaller(host, dreamer):
+    dreamer.preview = np.full((300, 1000, 3), 90, np.uint8)
+    session, watcher = await seeded(host)
+    await watcher.finished(session.generate(GenerateSpec(trajectory=PATH, clips=1)))
+    shown = [event.preview for event in watcher.of(JobProgress) if event.stage is Stage.GENERATING]
+    assert len(shown) == 6 and {(each.width, each.height) for each in shown} == {(250, 75)}
+    assert decode_colour(shown[0].jpeg).shape == (75, 250, 3)
 
 
 async def test_a_row_of_clips_waits_for_its_designer(host):

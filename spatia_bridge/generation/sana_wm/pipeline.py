@@ -7,7 +7,8 @@ from diffusers import AutoencoderKLLTX2Video, FlowMatchEulerDiscreteScheduler, S
 from PIL import Image
 from transformers import Gemma2Config, Gemma2ForCausalLM
 
-from spatia_bridge.generation.pipelines import from_folder, on_step_end
+from spatia_bridge.generation.pipelines import from_folder, on_cpu, on_step_end
+from spatia_bridge.generation.preview import LatentPreview
 from spatia_bridge.generation.sana_wm.generator import RANDOM_TINY, SanaWmSettings, Start
 from spatia_bridge.generation.stepping import Report
 from spatia_bridge.models.library import locate
@@ -30,6 +31,11 @@ def run(
     pipe: SanaWMPipeline, start: Start, prompt: str, seed: int, settings: SanaWmSettings, report: Report
 ) -> npt.NDArray[np.uint8]:
     """Frames uint8 (T, H, W, 3). `report` is told each step; what it raises ends the run."""
+
+    def fitted(latents: torch.Tensor) -> LatentPreview | None:
+        """The first latent is the start's, and stays so."""
+        return LatentPreview.fit(on_cpu(latents[0, :, 0]), start.picture, start.fit.inner)
+
     made = pipe(
         image=Image.fromarray(start.picture),
         prompt=prompt,
@@ -42,7 +48,7 @@ def run(
         guidance_scale=settings.guidance,
         generator=torch.Generator().manual_seed(seed % (1 << 63)),
         output_type="np",
-        callback_on_step_end=on_step_end(report, settings.steps),
+        callback_on_step_end=on_step_end(report, settings.steps, fitted),
     ).frames
     return np.asarray(np.rint(made * 255), np.uint8)
 

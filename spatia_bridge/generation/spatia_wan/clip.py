@@ -7,7 +7,9 @@ from torch import Tensor
 
 from spatia_bridge.generation.base import CancelToken, ClipRequest, Event, Step
 from spatia_bridge.generation.finishing import finished
-from spatia_bridge.generation.spatia_wan.conditions import Conditions, Plan, decode, encode_plan, images
+from spatia_bridge.generation.pipelines import on_cpu
+from spatia_bridge.generation.preview import LatentPreview
+from spatia_bridge.generation.spatia_wan.conditions import Conditions, Plan, decode, encode_plan, images, known_picture
 from spatia_bridge.generation.spatia_wan.sampling import sample
 from spatia_bridge.generation.spatia_wan.settings import Settings, working_size
 from spatia_bridge.generation.spatia_wan.weights import Models
@@ -28,8 +30,10 @@ def make_clip(models: Models, request: ClipRequest, settings: Settings, cancel: 
         conditions = encode_plan(plan, request.projection, size, models.vae, cancel)
     latents = noise = initial_noise(conditions, request.seed, models.device)
     steps = sample(models.network, conditions, text, negative, noise, settings, lambda: models.turn(lora=plan.repeated > 0))
-    for done, latents in enumerate(steps, 1):  # noqa: B007 (the last are the sample)
-        yield Step(done, settings.steps)
+    latent, shown = known_picture(plan, request.projection, size, conditions)
+    preview = LatentPreview.fit(on_cpu(latent), shown)
+    for done, (latents, clean) in enumerate(steps, 1):  # noqa: B007 (the last are the sample)
+        yield Step(done, settings.steps, None if preview is None else preview.picture(on_cpu(clean)))
         cancel.raise_if_cancelled()
     with models.turn():
         video = decode(models.vae, torch.cat([conditions.history, latents], dim=2))

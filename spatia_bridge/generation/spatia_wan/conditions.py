@@ -118,7 +118,7 @@ def control_video(
         elif n < plan.repeated + len(projection):
             shown = projection[n - plan.repeated]
             image, covered = shown.colour, shown.coverage
-        colour[:, n] = picture(np.where(covered[..., None], image, np.uint8(0)), size)
+        colour[:, n] = picture(_on_black(image, covered), size)
         holes[:, n] = 1 - _resized(covered.astype(np.float32), size)
     return colour, holes
 
@@ -127,6 +127,27 @@ def _in_memory(frame: RgbdFrame) -> Mask:
     if frame.depth_m.any():
         return static_pixels(frame)
     return np.ones(frame.depth_m.shape, bool) if frame.dynamic is None else ~frame.dynamic
+
+
+def known_picture(
+    plan: Plan, projection: Sequence[Projection], size: tuple[int, int], conditions: Conditions
+) -> tuple[Tensor, ColourImage]:
+    """One picture that was encoded by itself, at the working size, and its latents (C, H, W).
+
+    The first latent of a video is of its first frame alone.
+    """
+    if plan.history:
+        latent, image = conditions.history[0, :, 0], plan.history[0].colour
+    elif plan.references:
+        latent, image = conditions.references[0, :, 0], plan.references[0].colour
+    else:
+        latent = conditions.control[0, : conditions.history.shape[1], 0]
+        image = _on_black(projection[0].colour, projection[0].coverage)
+    return latent, np.asarray(_resized(image, size), np.uint8)
+
+
+def _on_black(image: ColourImage, covered: Mask) -> ColourImage:
+    return np.where(covered[..., None], image, np.uint8(0))
 
 
 def picture(image: ColourImage, size: tuple[int, int]) -> npt.NDArray[np.float32]:

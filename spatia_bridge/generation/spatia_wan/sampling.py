@@ -26,8 +26,10 @@ def sample(
     noise: Tensor,
     settings: Settings,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> Iterator[Tensor]:
-    """The new latents after each step, of `conditions.new`'s shape; the last are the sample.
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The new latents after each step, of `conditions.new`'s shape, and where that step led to, of their last frame (C, H, W).
+
+    The last new latents are the sample.
 
     Args:
         text, negative: (1, L, text_dim), of the prompt and of what to lead away from.
@@ -39,14 +41,15 @@ def sample(
     )
     scheduler.set_timesteps(settings.steps, device=noise.device)
     new = noise
-    for timestep in scheduler.timesteps:
+    for timestep, sigma in zip(scheduler.timesteps, scheduler.sigmas[:-1], strict=True):
         with turn(), torch.no_grad():
             flow = velocity(network, conditions, new, timestep, text, settings.control_scale)
             if settings.guidance != 1:
                 away = velocity(network, conditions, new, timestep, negative, settings.control_scale)
                 flow = away + settings.guidance * (flow - away)
+            clean = new[0, :, -1] - sigma * flow[0, :, -1]
             new = scheduler.step(flow, timestep, new, return_dict=False)[0]
-        yield new
+        yield new, clean
 
 
 def velocity(

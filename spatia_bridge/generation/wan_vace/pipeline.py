@@ -14,7 +14,8 @@ from PIL import Image
 from torch import nn
 
 from spatia_bridge.errors import CorruptWeightsError
-from spatia_bridge.generation.pipelines import from_folder, on_step_end
+from spatia_bridge.generation.pipelines import from_folder, on_cpu, on_step_end
+from spatia_bridge.generation.preview import LatentPreview
 from spatia_bridge.generation.stepping import Report
 from spatia_bridge.generation.wan_vace.layout import Layout
 from spatia_bridge.generation.wan_vace.settings import WanVaceSettings
@@ -57,6 +58,7 @@ def run(
     pipe: WanVACEPipeline, layout: Layout, prompt: str, seed: int, settings: WanVaceSettings, report: Report
 ) -> npt.NDArray[np.uint8]:
     """The frames uint8 (T, H, W, 3) of a layout. `report` is told each step; what it raises ends the run."""
+    preview = _preview(pipe, layout)
     video = _tensor(layout.video)
     holes = torch.from_numpy(layout.holes)[None, None].float().mul_(2).sub_(1)  # one channel is enough
     out: npt.NDArray[np.uint8] = pipe(
@@ -73,10 +75,20 @@ def run(
         guidance_scale=settings.guidance,
         generator=torch.Generator().manual_seed(seed % (1 << 63)),
         output_type="np",
-        callback_on_step_end=on_step_end(report, settings.steps),
+        callback_on_step_end=on_step_end(report, settings.steps, lambda _: preview),
         max_sequence_length=PROMPT_TOKENS,
     ).frames
     return out
+
+
+def _preview(pipe: WanVACEPipeline, layout: Layout) -> LatentPreview | None:
+    """Fitted on the picture of the clip that shows most, a video of one frame to the VAE."""
+    picture = layout.fullest()
+    mean, deviation = (np.array(pipe.vae.config[name], np.float32)[:, None, None] for name in ("latents_mean", "latents_std"))
+    with torch.no_grad():
+        encoded = pipe.vae.encode(_tensor(picture[None]).to(pipe._execution_device, pipe.vae.dtype))
+    latent = (on_cpu(encoded.latent_dist.mode()[0, :, 0]) - mean) / deviation
+    return LatentPreview.fit(latent, picture, layout.fit.inner)
 
 
 def _tensor(video: npt.NDArray[np.uint8]) -> torch.Tensor:

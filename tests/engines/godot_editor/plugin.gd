@@ -5,6 +5,7 @@ extends EditorPlugin
 const RegionEdit := preload("res://addons/spatia_bridge/regions/region_edit.gd")
 
 var _socket: Node
+var _previews: Array[Dictionary] = []
 
 
 func _enter_tree() -> void:
@@ -71,6 +72,29 @@ func do_state() -> Dictionary:
 		"takes": bridge.takes.values(),
 		"rows": _dock()._takes.get_child_count(),
 	}
+
+
+## Notes from now on what the dock shows at each step that has a preview.
+func do_note_previews() -> bool:
+	_dock().bridge().progressed.connect(func(progress: Dictionary) -> void:
+		if progress.has("preview"):
+			_previews.append({"take": progress["take"], "done": progress["done"], "shown": _shown()}))
+	return true
+
+
+func do_previews() -> Array:
+	return _previews
+
+
+## What the dock's scrubber shows.
+func do_shown() -> Dictionary:
+	return _shown()
+
+
+func _shown() -> Dictionary:
+	var texture: Texture2D = _dock()._scrubber._picture.texture
+	var png := texture.get_image().save_png_to_buffer() if texture != null else PackedByteArray()
+	return {"label": _dock()._scrubber._label.text, "png": png}
 
 
 ## Puts the editor's camera somewhere.

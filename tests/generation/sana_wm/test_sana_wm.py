@@ -12,12 +12,18 @@ from spatia_bridge.generation.sana_wm import SanaWm
 from spatia_bridge.generation.sana_wm.generator import start_of
 from spatia_bridge.models import library
 from tests.contracts.generator import GeneratorContract, projections
+from tests.generation.latents import PreviewContract
 from tests.worlds import camera, look
 
 
-class TestSanaWm(GeneratorContract):
+class TestSanaWm(PreviewContract, GeneratorContract):
     def make(self) -> SanaWm:
         return SanaWm("random-tiny", "cpu")
+
+    def make_of(self, steps: int) -> SanaWm:
+        made = self.make()
+        made.settings = replace(made.settings, steps=steps)
+        return made
 
 
 def test_a_clip_starts_with_the_last_frame_and_follows_the_cameras():
@@ -58,3 +64,17 @@ def test_missing_weights_name_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv(library.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(MissingWeightsError, match="models fetch sana-wm"):
         list(SanaWm().generate(ClipRequest(projections(frames=1)), CancelToken()))
+
+
+def test_the_preview_is_fitted_on_the_start_as_the_pipeline_encodes_it(monkeypatch):
+    from spatia_bridge.generation.sana_wm import pipeline
+
+    encoded, fitted = [], []
+    real = pipeline.SanaWMPipeline._encode_first_frame
+    monkeypatch.setattr(pipeline.SanaWMPipeline, "_encode_first_frame", lambda *a: encoded.append(real(*a)) or encoded[-1])
+    monkeypatch.setattr(pipeline.LatentPreview, "fit", lambda *arguments: fitted.append(arguments))
+    request = ClipRequest(projections(frames=2))
+    list(SanaWm("random-tiny", "cpu").generate(request, CancelToken()))
+    ((latent, colour, used),) = fitted
+    assert np.array_equal(latent, encoded[0][0, :, 0].numpy()) and latent.std() > 0
+    assert np.array_equal(colour, start_of(request, (96, 64)).picture) and used == (96, 64)

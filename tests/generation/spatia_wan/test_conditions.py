@@ -9,7 +9,16 @@ import torch
 from spatia_bridge.errors import CancelledError
 from spatia_bridge.frames import Projection, ReferenceFrame
 from spatia_bridge.generation.base import CancelToken, ClipRequest
-from spatia_bridge.generation.spatia_wan.conditions import Plan, control_video, decode, encode, encode_plan, images, picture
+from spatia_bridge.generation.spatia_wan.conditions import (
+    Plan,
+    control_video,
+    decode,
+    encode,
+    encode_plan,
+    images,
+    known_picture,
+    picture,
+)
 from spatia_bridge.generation.spatia_wan.settings import Settings, padded, whole, working_size
 from spatia_bridge.generation.spatia_wan.weights import tiny_vae
 from tests.worlds import camera, look
@@ -156,6 +165,19 @@ class TestLatents:
         assert made.control.shape == (1, 96, 3, 4, 6) and made.new == (1, 48, 1, 4, 6)
         alone = encode(vae, torch.from_numpy(picture(request.references[1].frame.colour, SIZE))[None, :, None])
         assert torch.equal(made.references[:, :, 1:], alone)  # each by itself, as a picture
+
+    @pytest.mark.parametrize(("preceding", "references"), [(5, 2), (0, 2), (0, 0)], ids=["history", "reference", "projection"])
+    def test_the_known_picture_is_that_of_its_latents(self, preceding, references) -> None:
+        """As if it had been encoded by itself."""
+        torch.manual_seed(0)
+        vae, video = tiny_vae().eval(), projection(4)[1:]
+        frames = views(8)
+        request = ClipRequest(video, tuple(map(reference, frames[5 : 5 + references])), frames[:preceding])
+        plan = Plan.of(request, RELEASED)
+        latent, shown = known_picture(plan, video, SIZE, encode_plan(plan, video, SIZE, vae, CancelToken()))
+        alone = encode(vae, torch.from_numpy(picture(shown, SIZE))[None, :, None])[0, :, 0]
+        assert latent.shape == (48, 4, 6) and torch.allclose(latent, alone, atol=1e-5)
+        assert shown.dtype == np.uint8 and shown.std() > 10 and latent.std() > 0
 
     def test_a_cancel_is_heard_between_pictures(self) -> None:
         cancel = CancelToken()

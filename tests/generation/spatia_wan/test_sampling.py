@@ -18,7 +18,7 @@ def drawn(shape, seed=5):
 
 
 def last(steps):
-    *_, made = steps
+    *_, (made, _) = steps
     return made
 
 
@@ -61,7 +61,7 @@ def test_without_guidance_the_network_is_asked_once_a_step() -> None:
     network.register_forward_pre_hook(lambda _module, _inputs: asked.append(1))
     nothing = drawn((1, 7, TEXT))
     steps = list(sample(network, conditions, nothing, nothing, drawn(conditions.new), replace(SETTINGS, guidance=1.0)))
-    assert len(asked) == len(steps) == 4 and steps[-1].shape == conditions.new
+    assert len(asked) == len(steps) == 4 and steps[-1][0].shape == conditions.new
 
 
 def test_the_turn_is_held_while_the_network_works_and_not_between_steps() -> None:
@@ -85,3 +85,22 @@ def test_the_velocity_is_of_the_new_latents() -> None:
     network, conditions = small_network(), small_conditions(2, 1, 3)
     new = drawn(conditions.new)
     assert velocity(network, conditions, new, torch.tensor(500.0), drawn((1, 7, TEXT))).shape == new.shape == (1, 4, 3, 4, 4)
+
+
+def test_what_a_step_leads_towards_is_where_the_velocity_ends() -> None:
+    """Of a flow that moves straight from noise to one picture, at any step that picture; and the last step arrives there."""
+    network, conditions = small_network(), small_conditions()
+    target, noise, text = drawn(conditions.new, 7), drawn(conditions.new), drawn((1, 7, TEXT))
+    known = conditions.references.shape[2] + conditions.history.shape[2]
+
+    def straight(latents, timesteps, *_):
+        flow = torch.zeros_like(latents)
+        new = latents[:, :, known:]
+        flow[:, :, known:] = (new - target) / (timesteps[0, -1] / 1000)
+        return flow
+
+    network.forward = straight
+    steps = list(sample(network, conditions, text, text, noise, replace(SETTINGS, steps=6)))
+    for _, clean in steps:
+        assert torch.allclose(clean, target[0, :, -1], atol=1e-2)  # times are whole thousandths
+    assert torch.allclose(steps[-1][0], target, atol=1e-2)

@@ -20,6 +20,7 @@ from spatia_bridge.generation.spatia_wan.settings import TINY, Settings
 from spatia_bridge.generation.spatia_wan.weights import load_models
 from spatia_bridge.models.library import FOLDER_VARIABLE
 from tests.contracts.generator import GeneratorContract, projections
+from tests.generation.latents import PreviewContract
 from tests.worlds import camera, look
 
 SEEN = replace(TINY, correct_colour=False, paste_memory=False)  # the network's own pixels
@@ -30,9 +31,12 @@ def run(generator: SpatiaWan, request: ClipRequest) -> np.ndarray:
     return np.stack([e.colour for e in generator.generate(request, CancelToken()) if isinstance(e, GeneratedFrame)])
 
 
-class TestSpatiaWan(GeneratorContract):
+class TestSpatiaWan(PreviewContract, GeneratorContract):
     def make(self) -> SpatiaWan:
         return SpatiaWan(RANDOM_TINY, "cpu")
+
+    def make_of(self, steps: int) -> SpatiaWan:
+        return SpatiaWan(RANDOM_TINY, "cpu", replace(TINY, steps=steps))
 
     def test_everything_that_is_given_steers_it(self) -> None:
         generator = SpatiaWan(RANDOM_TINY, "cpu", SEEN)

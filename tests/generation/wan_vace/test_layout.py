@@ -1,15 +1,19 @@
 """How frames become the model's and come back; colour drift. No torch."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from spatia_bridge.errors import InvalidInputError
+from spatia_bridge.frames import ReferenceFrame
 from spatia_bridge.generation.base import ClipRequest
 from spatia_bridge.generation.finishing import corrections, pasted
 from spatia_bridge.generation.fit import Fit
 from spatia_bridge.generation.wan_vace.layout import SIDE, lay_out
 from tests.contracts.generator import projections
+from tests.worlds import camera, look
 
 
 def nothing() -> None:
@@ -79,3 +83,16 @@ def test_pasting_keeps_holes_and_the_inside_of_what_is_covered():
     assert np.array_equal(out[~shown.coverage], frame[~shown.coverage])
     changed = (out == shown.colour).all(axis=-1) & shown.coverage
     assert changed.mean() > 0.2
+
+
+def test_the_fullest_picture_has_the_fewest_holes():
+    frame, video = look(camera()), projections(frames=5)
+    covered = [shown.coverage.mean() for shown in video]
+    alone = lay_out(ClipRequest(video), 96 * 64, nothing)
+    best = alone.video[int(np.argmax(covered))]
+    assert min(covered) > 0.5 and np.array_equal(alone.fullest(), best)
+    assert np.array_equal(lay_out(ClipRequest(video, preceding=(frame,)), 96 * 64, nothing).fullest(), frame.colour)
+    empty = [replace(shown, coverage=np.zeros_like(shown.coverage)) for shown in video]
+    references = (ReferenceFrame(frame, 1, 0),)
+    assert np.array_equal(lay_out(ClipRequest(empty, references), 96 * 64, nothing).fullest(), frame.colour)
+    assert np.array_equal(lay_out(ClipRequest(video, references), 96 * 64, nothing).fullest(), best)

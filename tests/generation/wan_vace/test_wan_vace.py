@@ -16,6 +16,7 @@ from spatia_bridge.generation.wan_vace import WanVace
 from spatia_bridge.generation.wan_vace.generator import TINY
 from spatia_bridge.models import library, shared
 from tests.contracts.generator import GeneratorContract, projections
+from tests.generation.latents import PreviewContract
 from tests.worlds import camera, look
 
 
@@ -28,9 +29,12 @@ def run(generator: WanVace, request: ClipRequest) -> np.ndarray:
     return np.stack([frame.colour for frame in frames])
 
 
-class TestWanVace(GeneratorContract):
+class TestWanVace(PreviewContract, GeneratorContract):
     def make(self) -> WanVace:
         return make()
+
+    def make_of(self, steps: int) -> WanVace:
+        return make(steps=steps)
 
 
 @pytest.fixture
@@ -81,6 +85,23 @@ def test_the_short_way_in_and_out_is_the_pipelines_own(monkeypatch):
         generator=torch.Generator().manual_seed(3), output_type="np",
     ).frames[0]  # fmt: skip
     assert np.abs(ours.astype(float) - theirs * 255).max() <= 1.01
+
+
+def test_the_preview_is_fitted_on_latents_as_the_sampler_has_them(monkeypatch):
+    """Normalised as the pipeline normalises what it is steered by."""
+    from spatia_bridge.generation.wan_vace import layout, pipeline
+
+    pipe = pipeline.load("random-tiny", "cpu", TINY)
+    pipe.vae.register_to_config(latents_mean=[0.1 * n for n in range(16)], latents_std=[0.5 + 0.1 * n for n in range(16)])
+    given = layout.lay_out(ClipRequest(projections(frames=1)), 96 * 64, lambda: None)
+    seen = []
+    monkeypatch.setattr(pipeline.LatentPreview, "fit", lambda *arguments: seen.append(arguments))
+    pipeline.run(pipe, given, "", 0, TINY, lambda _: None)
+    ((latent, colour, used),) = seen
+    assert np.array_equal(colour, given.video[0]) and used == (96, 64)
+    video = torch.from_numpy(colour).permute(2, 0, 1)[None, :, None].float() / 127.5 - 1
+    theirs = pipe.prepare_video_latents(video, torch.zeros_like(video), [[]])[0, :16, 0]
+    assert np.allclose(latent, theirs.detach().numpy(), atol=1e-4) and latent.std() > 0.1
 
 
 @pytest.mark.parametrize(("frames", "used"), [(1, 1), (2, 5), (5, 5), (6, 9)])

@@ -20,7 +20,8 @@ signal refused(error: Dictionary)
 signal revision_changed(revision: Dictionary)
 ## What is shown is exactly this revision.
 signal synced(revision: int)
-## A job moved on: `stage`, `done`, `total`, `remaining_secs`, `clip`, `clips`, `take`.
+## A job moved on: `stage`, `done`, `total`, `remaining_secs`, `clip`, `clips`, `take`; while it generates maybe a `preview`,
+## the last frame as it looks so far ([method SpatiaWire.to_image]).
 signal progressed(progress: Dictionary)
 ## A take began, has more frames, or was decided.
 signal take_changed(take: Dictionary)

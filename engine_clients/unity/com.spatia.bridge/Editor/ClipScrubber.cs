@@ -14,6 +14,8 @@ namespace Spatia.Bridge.Editor
         uint _take;
         int _number;
         bool _follow = true;
+        Wire.Image _preview;
+        uint _previewed;
 
         public void Add(Wire.TakeFrame frame)
         {
@@ -30,17 +32,28 @@ namespace Spatia.Bridge.Editor
             Seek(0);
         }
 
+        /// <summary>What a take of which no frame came yet looks like so far; null = that is over.</summary>
+        public void Preview(uint take, Wire.Image image)
+        {
+            if (image == null && take != _previewed) return;
+            bool begins = take != _previewed;
+            _previewed = take;
+            _preview = _frames.Count(take) == 0 ? image : null;
+            if (begins && _preview != null) Show(take);
+            else if (take == _take && _preview != null) Seek(0);
+        }
+
         public int Count(uint take) { return _frames.Count(take); }
 
         public void OnGUI()
         {
-            if (_frames.Count(_take) == 0)
+            bool here = _frames.Count(_take) > 0;
+            if (here || Previewed) PictureGUI();
+            if (!here)
             {
-                EditorGUILayout.LabelField("no frames yet");
+                EditorGUILayout.LabelField(Previewed ? "take " + _take + " so far" : "no frames yet");
                 return;
             }
-            Rect place = GUILayoutUtility.GetRect(0, PictureHeight, GUILayout.ExpandWidth(true));
-            if (_texture != null) GUI.DrawTexture(place, _texture, ScaleMode.ScaleToFit);
             int wanted = EditorGUILayout.IntSlider(_number, 0, _frames.Last(_take));
             if (wanted != _number)
             {
@@ -48,6 +61,14 @@ namespace Spatia.Bridge.Editor
                 Seek(wanted);
             }
             EditorGUILayout.LabelField("take " + _take + ", frame " + (_number + 1) + " of " + _frames.Count(_take));
+        }
+
+        bool Previewed { get { return _preview != null && _previewed == _take && _frames.Count(_take) == 0; } }
+
+        void PictureGUI()
+        {
+            Rect place = GUILayoutUtility.GetRect(0, PictureHeight, GUILayout.ExpandWidth(true));
+            if (_texture != null) GUI.DrawTexture(place, _texture, ScaleMode.ScaleToFit);
         }
 
         public void Free()
@@ -59,7 +80,7 @@ namespace Spatia.Bridge.Editor
         void Seek(int number)
         {
             _number = number;
-            SpatiaWire.ToTexture(_frames.Get(_take, (uint)number), ref _texture);
+            SpatiaWire.ToTexture(_frames.Get(_take, (uint)number) ?? (Previewed ? _preview : null), ref _texture);
         }
     }
 }

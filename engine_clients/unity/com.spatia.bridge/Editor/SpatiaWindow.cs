@@ -136,7 +136,12 @@ namespace Spatia.Bridge.Editor
         }
 
         void OnError(Wire.Error error) { Say(error.Message + "; " + error.Remedy); }
-        void OnProgress(Wire.Progress progress) { _progress = progress; }
+
+        void OnProgress(Wire.Progress progress)
+        {
+            _progress = progress;
+            _scrubber.Preview(progress.Take, progress.Preview);
+        }
 
         // ----------------------------------------------------------------------------------------------------------- memory
 

@@ -1918,6 +1918,7 @@ class Progress(_message.Message):
     CLIPS_FIELD_NUMBER: _builtins.int
     TAKE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    PREVIEW_FIELD_NUMBER: _builtins.int
     job: _builtins.int
     stage: Global___Stage.ValueType
     done: _builtins.int
@@ -1932,6 +1933,10 @@ class Progress(_message.Message):
     def error(self) -> Global___Error:
         """of a failed job: why"""
 
+    @_builtins.property
+    def preview(self) -> Global___Image:
+        """of a running step: the last frame as it looks so far; absent where the generator has none"""
+
     def __init__(
         self,
         *,
@@ -1944,10 +1949,11 @@ class Progress(_message.Message):
         clips: _builtins.int = ...,
         take: _builtins.int = ...,
         error: Global___Error | None = ...,
+        preview: Global___Image | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "preview", b"preview"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "clips", b"clips", "done", b"done", "error", b"error", "job", b"job", "remaining_secs", b"remaining_secs", "stage", b"stage", "take", b"take", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clip", b"clip", "clips", b"clips", "done", b"done", "error", b"error", "job", b"job", "preview", b"preview", "remaining_secs", b"remaining_secs", "stage", b"stage", "take", b"take", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

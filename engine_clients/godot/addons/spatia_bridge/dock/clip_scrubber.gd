@@ -8,6 +8,8 @@ var _frames: Dictionary[int, Dictionary] = {} # take → number → Texture2D
 var _kept: int = 0
 var _take: int = 0
 var _follow: bool = true
+var _preview: Texture2D # of the take _previewed, while it has no frames; null = none
+var _previewed: int = 0
 var _picture: TextureRect = TextureRect.new()
 var _slider: HSlider = HSlider.new()
 var _label: Label = Label.new()
@@ -46,12 +48,35 @@ func add_frame(take: int, number: int, image: Image) -> void:
 		_slider.max_value = _last()
 
 
+## What a take looks like so far, while none of its frames has come; null = that is over.
+func show_preview(take: int, image: Image) -> void:
+	if image == null and take != _previewed:
+		return
+	var begins := take != _previewed
+	_previewed = take
+	_preview = ImageTexture.create_from_image(image) if image != null and frames_of(take) == 0 else null
+	if begins and _preview != null:
+		show_take(take)
+	elif take == _take:
+		_show()
+
+
 ## Shows a take from its first frame, or the one being made as it comes.
 func show_take(take: int) -> void:
 	_take = take
 	_follow = true
 	_slider.max_value = _last()
 	_slider.set_value_no_signal(0)
+	_show()
+
+
+## Forgets all: in another session the same numbers are other takes.
+func forget() -> void:
+	_frames.clear()
+	_kept = 0
+	_take = 0
+	_preview = null
+	_previewed = 0
 	_show()
 
 
@@ -66,5 +91,9 @@ func _last() -> int:
 
 
 func _show() -> void:
-	_picture.texture = _frames.get(_take, {}).get(int(_slider.value))
+	var so_far: Texture2D = _preview if _take == _previewed and frames_of(_take) == 0 else null
+	_picture.texture = so_far if so_far != null else _frames.get(_take, {}).get(int(_slider.value))
+	if so_far != null:
+		_label.text = "take %d so far" % _take
+		return
 	_label.text = "take %d, frame %d of %d" % [_take, int(_slider.value) + 1, frames_of(_take)] if _frames.has(_take) else "no frames yet"

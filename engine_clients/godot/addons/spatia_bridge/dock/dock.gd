@@ -145,6 +145,8 @@ func _attach(found: SpatiaBridge) -> void:
 
 func _on_connected(_welcome: Dictionary, resumed: bool) -> void:
 	say("connected; only what changed is coming" if resumed else "connected")
+	if not resumed:
+		_scrubber.forget()
 	_on_take({})
 	_show_state()
 
@@ -272,6 +274,7 @@ func _cancel() -> void:
 func _on_progress(progress: Dictionary) -> void:
 	_progress.max_value = maxf(progress.get("total", 1), 1)
 	_progress.value = progress.get("done", 0)
+	_scrubber.show_preview(progress.get("take", 0), SpatiaWire.to_image(progress.get("preview", {})))
 	var stage: String = str(progress.get("stage", "")).trim_prefix("STAGE_").to_lower()
 	var left: float = progress.get("remaining_secs", 0.0)
 	var clip := "clip %d of %d" % [progress.get("clip", 1), progress.get("clips", 1)]

@@ -789,6 +789,7 @@ namespace Spatia.Bridge.Protocol
         public uint Clips;
         public uint Take;
         public Error Error;
+        public Image Preview;
 
         public void Fields(FieldVisitor visit)
         {
@@ -803,6 +804,7 @@ namespace Spatia.Bridge.Protocol
             visit.Value("clips", ref Clips);
             visit.Value("take", ref Take);
             visit.Message("error", ref Error);
+            visit.Message("preview", ref Preview);
         }
     }
 

@@ -51,7 +51,9 @@ public:
     }
     virtual void on_synced(std::uint64_t Revision) override { Bridge.OnSynced.Broadcast(static_cast<int64>(Revision)); }
     virtual void on_progress(const spatia::Progress& Progress) override {
-        Bridge.OnProgressed.Broadcast(SpatiaConvert::ToProgress(Progress));
+        FSpatiaProgress Now = SpatiaConvert::ToProgress(Progress);
+        Now.Preview = ToTexture(Progress.preview);
+        Bridge.OnProgressed.Broadcast(Now);
     }
     virtual void on_take(const spatia::Take& Take) override { Bridge.OnTakeChanged.Broadcast(SpatiaConvert::ToTake(Take)); }
     virtual void on_recording(const spatia::Recording& Recording) override {

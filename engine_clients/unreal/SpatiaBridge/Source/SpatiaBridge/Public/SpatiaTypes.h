@@ -5,6 +5,8 @@
 
 #include "SpatiaTypes.generated.h"
 
+class UTexture2D;
+
 UENUM(BlueprintType)
 enum class ESpatiaShape : uint8 { Box, Sphere };
 
@@ -107,6 +109,9 @@ struct FSpatiaProgress {
     int32 Take = 0;
     UPROPERTY(BlueprintReadOnly, Category = "Spatia")
     FSpatiaError Error;
+    /** The take's last frame as it looks so far; null if there is none. */
+    UPROPERTY(BlueprintReadOnly, Category = "Spatia")
+    TObjectPtr<UTexture2D> Preview;
 };
 
 USTRUCT(BlueprintType)

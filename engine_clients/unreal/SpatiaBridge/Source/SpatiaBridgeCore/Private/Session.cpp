@@ -262,7 +262,8 @@ void Session::note(const ServerMessage& message) {
         revision_ = *revision;
         listener_.on_revision(*revision);
     } else if (const auto* progress = std::get_if<Progress>(&body)) {
-        jobs_[progress->job] = *progress;
+        Progress& kept = jobs_[progress->job] = *progress;
+        kept.preview.reset(); // its bytes are the message's
         listener_.on_progress(*progress);
     } else if (const auto* take = std::get_if<Take>(&body)) {
         takes_[take->number] = *take;

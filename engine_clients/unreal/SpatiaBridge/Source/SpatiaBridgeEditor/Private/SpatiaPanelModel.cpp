@@ -48,7 +48,8 @@ void USpatiaPanelModel::Attach(USpatiaBridgeComponent* Found) {
     }
     Bridge = Found;
     Clips.Reset();
-    Shown = Newest = 0;
+    Preview = nullptr;
+    Shown = Newest = Previewed = 0;
     if (!IsValid(Bridge)) return;
     Bridge->OnConnected.AddDynamic(this, &USpatiaPanelModel::HandleConnected);
     Bridge->OnDisconnected.AddDynamic(this, &USpatiaPanelModel::HandleDisconnected);
@@ -110,7 +111,7 @@ UTexture2D* USpatiaPanelModel::FrameOf(int32 Take, int32 Number) const {
     for (const FSpatiaClip& Clip : Clips) {
         if (Clip.Take == Take && Number >= 0 && Number < Clip.Frames.Num()) return Clip.Frames[Number];
     }
-    return nullptr;
+    return Take == Previewed && FramesOf(Take) == 0 ? Preview.Get() : nullptr;
 }
 
 void USpatiaPanelModel::HandleConnected(bool bResumed) {
@@ -129,6 +130,12 @@ void USpatiaPanelModel::HandleProgress(const FSpatiaProgress& Now) {
     Progress = static_cast<float>(Now.Done) / static_cast<float>(FMath::Max(Now.Total, 1));
     FString Text = NameOf(Now.Stage) + FString::Printf(TEXT(", clip %d of %d"), Now.Clip, Now.Clips);
     if (Now.RemainingSecs > 0) Text = Text + FString::Printf(TEXT(", about %d s left"), FMath::CeilToInt32(Now.RemainingSecs));
+    if (Now.Preview != nullptr && Now.Take != Previewed && FramesOf(Now.Take) == 0) {
+        Shown = Now.Take;
+        Newest = 0;
+    }
+    if (Now.Preview != nullptr) Previewed = Now.Take;
+    if (Now.Take == Previewed) Preview = Now.Preview;
     if (!Now.Error.Code.IsEmpty()) Text = Now.Error.Message + TEXT("; ") + Now.Error.Remedy;
     Say(Text);
 }

@@ -50,6 +50,7 @@ public:
     void ShowTake(int32 Take);
     int32 GetShownTake() const { return Shown; }
     int32 FramesOf(int32 Take) const;
+    /** A frame that came; before the first one what the take looks like so far; null if there is neither. */
     UTexture2D* FrameOf(int32 Take, int32 Number) const;
     /** The frame to show while a take comes in and nobody moved the slider. */
     int32 GetNewest() const { return Newest; }
@@ -72,9 +73,12 @@ private:
     TObjectPtr<USpatiaBridgeComponent> Bridge;
     UPROPERTY()
     TArray<FSpatiaClip> Clips; // the oldest first
+    UPROPERTY()
+    TObjectPtr<UTexture2D> Preview; // of the take Previewed
 
     FString Note;
     float Progress = 0;
     int32 Shown = 0;
     int32 Newest = 0;
+    int32 Previewed = 0;
 };

@@ -409,9 +409,10 @@ struct Progress {
     double remaining_secs = 0;
     std::uint32_t clip = 0, clips = 0, take = 0;
     std::optional<Error> error;
+    std::optional<Image> preview;
     SPATIA_FIELDS(visit("job", m.job), visit("stage", m.stage), visit("done", m.done), visit("total", m.total),
                   visit("remaining_secs", m.remaining_secs), visit("clip", m.clip), visit("clips", m.clips),
-                  visit("take", m.take), visit("error", m.error))
+                  visit("take", m.take), visit("error", m.error), visit("preview", m.preview))
 };
 
 struct Reference {
