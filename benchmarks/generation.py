@@ -228,7 +228,12 @@ def hollow(pipe: Any) -> None:
 
 
 def make(name: str, weights: str, size: tuple[int, int], hollowed: bool) -> Generator:
-    known = find_generators(chosen=name, weights=weights)
+    known = find_generators(chosen=name, weights="" if name == "tiny" else weights)
+    if name == "tiny" and (weights or name not in known):
+        from spatia_bridge.generation.tiny.generator import Tiny
+        from spatia_bridge.generation.tiny.network import Network
+
+        return Tiny(weights) if weights else Tiny(network=Network())
     check_generator(name, known)
     generator: Any = known[name]()
     if hasattr(getattr(generator, "settings", None), "carry_depth"):

@@ -26,10 +26,9 @@ def test_what_a_profile_names_is_there(name):
     assert settings is None or (settings.model in profile.models and settings.lora in ("", *profile.models))
 
 
-def test_the_laptop_needs_no_download(tmp_path):
-    laptop = PROFILES["laptop"]
-    assert (laptop.generator, laptop.photo_generator, laptop.estimator, laptop.models) == ("tiny", "reproject", "layout", ())
-    assert build_host(tmp_path).generators()[0].name == "tiny"
+def test_the_laptop_is_as_it_always_was(tmp_path):
+    assert (PROFILES["laptop"].generator, PROFILES["laptop"].estimator, PROFILES["laptop"].models) == ("reproject", "layout", ())
+    assert build_host(tmp_path).generators()[0].name == "reproject"
 
 
 def test_weights_are_the_chosen_generators_and_the_device_is_everyones():

@@ -15,7 +15,7 @@ from spatia_bridge.cli import outputs
 from spatia_bridge.cli.export import save_export
 from spatia_bridge.cli.flight import Flight, FlightPlan, fly
 from spatia_bridge.cli.progress import Reporter, seconds_text
-from spatia_bridge.cli.sources import SAMPLE, Source, is_photo, load_source
+from spatia_bridge.cli.sources import SAMPLE, Source, load_source
 from spatia_bridge.client import SessionsClient
 from spatia_bridge.errors import NotFoundError
 from spatia_bridge.evaluation import report
@@ -32,23 +32,15 @@ def run(args: argparse.Namespace) -> None:
     began = time.monotonic()
     reporter = Reporter()
     out = Path(args.out)
-    profile = find_profile(args.profile)
-    usual = profile.photo_generator if is_photo(args.source) else ""
-    generator = args.generator or usual or profile.generator
+    generator = args.generator or find_profile(args.profile).generator
     generators = find_generators(args.profile, generator, weights=args.weights, device=args.device)
     check_generator(generator, generators)
     with reporter.stage("load") as stage:
-        source = load_source(args.source, args.views, args.size, args.depth or profile.estimator)
+        source = load_source(args.source, args.views, args.size, args.depth or find_profile(args.profile).estimator)
         prompts = (args.prompt,) if args.prompt else source.prompts
         plan = FlightPlan(source.views, source.seeds, source.path, args.clips, generator, source.size, prompts, args.seed)
         k = source.views[0].camera.intrinsics
         stage.result = f"{source.name}: {len(source.views)} view{'s' * (len(source.views) > 1)} of {k.width}×{k.height}"
-    if not args.generator and generator != profile.generator:
-        print(
-            f"generator: {generator}, not {profile.generator}, which was trained on levels of a game and makes photos look like"
-            f" one; --generator {profile.generator} has it all the same",
-            file=sys.stderr,
-        )
     for warning in source.warnings:
         print(f"assumed: {warning}", file=sys.stderr)
     host = build_host(

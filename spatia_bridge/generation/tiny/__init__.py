@@ -1,6 +1,6 @@
 """`tiny`: a small RGB-D video diffusion model with the paper's conditioning, trained on walks through Freedoom's levels.
 
-It draws no pixels: over the holes that the structure filled it draws how the fill is off, and what moves. See MODEL.md.
+It draws no pixels: over the holes that the structure filled it draws how the fill is off, and what moves.
 
 vocabulary   the words of a prompt that it knows
 conditions   pictures as the network sees them; rays

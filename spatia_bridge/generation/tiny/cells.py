@@ -1,7 +1,7 @@
 """What the model draws, in cells of 4×4 pixels: how the fill is off, and what moves in front of it.
 
-A state has 9 channels a cell. 0 to 3: the error of the fill's colour and log depth, the mean over the cell's holes; 4: the share of
-the cell that moves, from −1 to 1; 5 to 8: colour and log depth of what moves. So what memory covers stays as it is unless
+A state has 9 channels a cell. 0 to 3: the error of the fill's colour and log depth, the mean over the cell's holes; 4: the share
+of the cell that moves, from −1 to 1; 5 to 8: colour and log depth of what moves. So what memory covers stays as it is unless
 something moves in front of it, and the detail of what the structure carried on stays sharp at any size.
 """
 

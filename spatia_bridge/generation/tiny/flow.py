@@ -22,7 +22,6 @@ from spatia_bridge.generation.tiny.projector import Lenses
 
 STEPS = 8
 TIMES = tuple(step / STEPS for step in range(STEPS))  # where the network is asked; the last of the Euler steps leads to 1
-LATEST = 0.95  # in training: at time 1 there is nothing left to predict
 CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 0.5)
 
 
@@ -94,10 +93,10 @@ class Loss:
 
 
 def loss(network: Callable[..., Tensor], conditions: Conditions, target: Tensor, noise: Tensor, time: Tensor) -> Loss:
-    """Squared error of the clean prediction at these times (B,), weighed by 1 / (1 − time), of depth its amount; target: the true
-    frames.
+    """Squared error of the clean prediction at these times (B,), of depth its amount; target: the true frames.
 
-    A velocity's error is the prediction's over (1 − time), squared; half of that weight leaves more to the early, coarse steps.
+    A velocity's error would be the prediction's over (1 − time), squared; without that weight most is learnt from the early,
+    coarse steps, which decide what is invented.
     """
     at = time[:, None, None, None, None]
     cells, opened = cells_of(target, conditions), open_cells(conditions)
@@ -108,6 +107,6 @@ def loss(network: Callable[..., Tensor], conditions: Conditions, target: Tensor,
         [off[:, :, COLOUR_ERROR] ** 2, off[:, :, DEPTH_ERROR].abs(), off[:, :, ERROR.stop :] ** 2], dim=2
     )
     weights = target.new_tensor(CHANNEL_WEIGHTS)[None, None, :, None, None]
-    total = ((error * weights).mean(dim=(1, 2, 3, 4)) / (1.0 - time)).mean()
+    total = (error * weights).mean()
     parts = (slice(0, 3), slice(3, 4), slice(ERROR.stop, None))
     return Loss(total, *(error[:, :, part].mean(dim=(1, 2, 3, 4)) for part in parts))

@@ -9,15 +9,14 @@ from spatia_bridge.generation.base import CancelToken, ClipRequest, ClipShape, E
 from spatia_bridge.generation.tiny.vocabulary import WORDS, read_prompt
 from spatia_bridge.models.shared import pick_device, shared
 
-SHIPPED = Path(__file__).with_name("tiny.safetensors")
 _log = logging.getLogger(__name__)
 
 
 class Tiny:
-    """A small RGB-D video diffusion model over `reproject`'s holes; colour, depth and what moves. See MODEL.md beside this.
+    """A small RGB-D video diffusion model over `reproject`'s holes; colour, depth and what moves.
 
     Args:
-        weights: "" = the shipped ones; or a file of the trainer (`best.safetensors`).
+        weights: a file of the trainer (`best.safetensors`).
         device: as torch names it; "" = CUDA where there is one, else the CPU.
         network: in place of weights.
     """
@@ -46,10 +45,9 @@ class Tiny:
 
         from spatia_bridge.generation.tiny.weights import load_network
 
-        path, device = Path(self._weights) if self._weights else SHIPPED, pick_device(self._device)
+        path, device = Path(self._weights), pick_device(self._device)
 
-        def load() -> Any:
-            network = self._own or load_network(path)
+        def ready(network: Any) -> Any:
             return network.eval().to(device, memory_format=torch.channels_last)
 
-        return load() if self._own is not None else shared((self.name, path, device), load)
+        return ready(self._own) if self._own else shared((self.name, path, device), lambda: ready(load_network(path)))

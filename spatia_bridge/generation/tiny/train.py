@@ -84,7 +84,7 @@ class Trainer:
         if rng.random() < 0.5:
             conditions, target = mirrored(conditions, target)
         noise = flow.world_noise(rng.integers(0, 2**62, c.batch).tolist(), conditions.anchor_from_camera, conditions.lenses)
-        at = flow.LATEST * torch.from_numpy(rng.random(c.batch, np.float32)).to(self.device)
+        at = torch.from_numpy(rng.random(c.batch, np.float32)).to(self.device)
         self.optimiser.zero_grad(set_to_none=True)
         with flow.precision(self.device):
             loss = flow.loss(self._forward, conditions, target, noise, at)
