@@ -1,8 +1,9 @@
 """What the model draws, in cells of 4×4 pixels: how the fill is off, and what moves in front of it.
 
-A state has 9 channels a cell. 0 to 3: the error of the fill's colour and log depth, the mean over the cell's holes; 4: the share
-of the cell that moves, from −1 to 1; 5 to 8: colour and log depth of what moves. So what memory covers stays as it is unless
-something moves in front of it, and the detail of what the structure carried on stays sharp at any size.
+A state has 9 channels a cell. 0 to 3: the error of the fill's colour (as lightness, red against blue, both against green) and log
+depth, the mean over the cell's holes; 4: the share of the cell that moves, from −1 to 1; 5 to 8: colour and log depth of what
+moves. So what memory covers stays as it is unless something moves in front of it, and the detail of what the structure carried on
+stays sharp at any size.
 """
 
 from dataclasses import dataclass
@@ -17,8 +18,11 @@ from spatia_bridge.generation.tiny.conditions import CELL, Conditions
 STATE_CHANNELS = 9
 ERROR, SHARE, MOVER = slice(0, 4), slice(4, 5), slice(5, 9)
 COLOUR_ERROR, DEPTH_ERROR = slice(0, 3), slice(3, 4)
-# what the fill's colours are off by, by its confidence, root mean square over the training clips; between them along a line
-CONFIDENCES, COLOUR_OFF = (0.0, 0.03, 0.4, 0.5), (0.58, 0.2, 0.19, 0.06)
+# what the fill's lightness is off by, by its confidence, root mean square over the training clips, between them along a line; and
+# how much of that each axis of colour is
+CONFIDENCES, COLOUR_OFF = (0.0, 0.03, 0.4, 0.5), (0.99, 0.33, 0.3, 0.1)
+COLOUR_SHARES = (1.0, 0.38, 0.22)
+OPPONENT = ((3**-0.5, 3**-0.5, 3**-0.5), (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -2 * 6**-0.5, 6**-0.5))  # orthonormal
 DEPTH_OFF = 0.25  # log depth
 LEAST_SHARE = 0.5  # of what moves, at a pixel, to be seen
 
@@ -42,6 +46,7 @@ def cells_of(frames: Tensor, conditions: Conditions) -> Cells:
     hole = (1 - conditions.coverage) * (1 - moves)
     holes, moving = _means(hole), _means(moves)
     error = _means((frames[:, :, :4] - conditions.fill) * hole) / holes.clamp_min(1e-6)
+    error = torch.cat([_turned(error[:, :, :3], error.new_tensor(OPPONENT)), error[:, :, 3:]], dim=2)
     mover = _means(frames[:, :, :4] * moves) / moving.clamp_min(1e-6)
     state = torch.cat([error, 2 * moving - 1, mover], dim=2)
     weight = torch.cat([holes.expand_as(error), torch.ones_like(moving), moving.expand_as(mover)], dim=2)
@@ -62,8 +67,9 @@ def units(conditions: Conditions) -> Tensor:
     off = torch.full_like(confidence, COLOUR_OFF[0])
     for (low, high), (before, after) in zip(pairwise(CONFIDENCES), pairwise(COLOUR_OFF), strict=True):
         off = off + (after - before) * ((confidence - low) / (high - low)).clamp(0, 1)
-    colour, depth = off.expand(-1, -1, 3, -1, -1), torch.full_like(off, DEPTH_OFF)
-    return torch.cat([colour, depth, torch.ones_like(off).expand(-1, -1, STATE_CHANNELS - 4, -1, -1)], dim=2)
+    colours = [off * share for share in COLOUR_SHARES]
+    depth = torch.full_like(off, DEPTH_OFF)
+    return torch.cat([*colours, depth, torch.ones_like(off).expand(-1, -1, STATE_CHANNELS - 4, -1, -1)], dim=2)
 
 
 def frames_of(state: Tensor, fill: Tensor, covered: Tensor, scale: tuple[float, float]) -> Tensor:
@@ -77,13 +83,19 @@ def frames_of(state: Tensor, fill: Tensor, covered: Tensor, scale: tuple[float, 
     size = [max(round(cells * CELL * each), least) for cells, each, least in
             zip(state.shape[-2:], scale, (height, width), strict=True)]  # fmt: skip
     share = ((state[:, SHARE] + 1) / 2).clamp(0, 1)
-    parts = torch.cat([state[:, ERROR], share, state[:, MOVER] * share], dim=1)
+    colour = _turned(state[:, COLOUR_ERROR], state.new_tensor(OPPONENT).T)
+    parts = torch.cat([colour, state[:, DEPTH_ERROR], share, state[:, MOVER] * share], dim=1)
     smooth = F.interpolate(parts, size=size, mode="bilinear")[..., :height, :width]
     error, share, mover = smooth[:, :4], smooth[:, 4:5], smooth[:, 5:]
     still = fill + error * (1 - covered)
     moves = share > LEAST_SHARE
     picture = torch.where(moves, mover / share.clamp_min(LEAST_SHARE), still)
     return torch.cat([picture, torch.where(moves, 1.0, -1.0)], dim=1)
+
+
+def _turned(colour: Tensor, axes: Tensor) -> Tensor:
+    """Colours (…, 3, H, W) in other axes (3, 3)."""
+    return (axes[:, :, None, None] * colour[..., None, :, :, :]).sum(dim=-3)
 
 
 def _means(planes: Tensor) -> Tensor:

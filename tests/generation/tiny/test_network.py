@@ -6,7 +6,7 @@ import torch
 
 from spatia_bridge.errors import CodecError, NotFoundError
 from spatia_bridge.generation.tiny import flow
-from spatia_bridge.generation.tiny.cells import STATE_CHANNELS, cells_of, frames_of
+from spatia_bridge.generation.tiny.cells import STATE_CHANNELS, cells_of, frames_of, units
 from spatia_bridge.generation.tiny.data import make_clips, plan, without
 from spatia_bridge.generation.tiny.network import Network
 from spatia_bridge.generation.tiny.projector import Lenses
@@ -98,9 +98,9 @@ def test_noise_hangs_in_the_world():
 
 
 def test_a_perfect_network_is_sampled_exactly(clip):
-    """If the prediction is always the truth, the Euler steps end there."""
+    """If the prediction is always the truth, in its units, the Euler steps end there."""
     conditions, target = clip
-    truth = cells_of(target, conditions).state
+    truth = cells_of(target, conditions).state / units(conditions)
 
     class Oracle(torch.nn.Module):
         def encode(self, given):
@@ -109,7 +109,7 @@ def test_a_perfect_network_is_sampled_exactly(clip):
         def forward(self, state, time, conditions, context):
             return truth
 
-    assert torch.equal(flow.sample(Oracle(), conditions, noise_of(conditions)), truth)
+    assert torch.equal(flow.sample(Oracle(), conditions, noise_of(conditions)), truth * units(conditions))
     assert flow.loss(lambda *_: truth, conditions, target, noise_of(conditions), torch.zeros(1)).total == 0
 
 

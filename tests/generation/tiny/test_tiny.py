@@ -61,10 +61,11 @@ class TestTiny(GeneratorContract):
                 assert np.array_equal(frame.depth_m[seen], projection.depth_m[seen])
                 assert not frame.dynamic.any()
 
-    def test_what_moves_is_drawn_over_memory_too(self) -> None:
-        video = projections()
-        frame = run(Tiny(network=awake(0.0, 2.0), device="cpu"), ClipRequest(video))[0]
+    def test_what_moves_is_drawn_over_memory_too_but_only_if_a_creature_was_asked_for(self) -> None:
+        video, generator = projections(), Tiny(network=awake(0.0, 2.0), device="cpu")
+        frame = run(generator, ClipRequest(video, prompt="a hall with an imp"))[0]
         assert frame.dynamic.all() and np.ptp(frame.colour.astype(int)) <= 1
+        assert not run(generator, ClipRequest(video, prompt="a hall"))[0].dynamic.any()
 
     def test_without_corrections_it_is_reproject(self) -> None:
         video = projections()
