@@ -22,7 +22,7 @@ from spatia_bridge.generation.tiny.projector import Lenses
 
 STEPS = 8
 TIMES = tuple(step / STEPS for step in range(STEPS))  # where the network is asked; the last of the Euler steps leads to 1
-TEMPERATURE = 0.75  # of the noise in use: less than it learned with, so that what it is unsure of stays near the mean
+TEMPERATURE = 0.5  # of the noise in use: less than it learned with, so that what it is unsure of stays near the mean
 CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 0.5)
 
 

@@ -32,6 +32,7 @@ from spatia_bridge.generation.tiny.weights import load_network, load_tensors, sa
 
 CHECKPOINT, CURVE, BEST = "checkpoint.safetensors", "curve.jsonl", "best.safetensors"
 VALIDATION_SAMPLES = 4
+PROMPTED = 0.5  # of the clips that have words are trained with them: most are asked for without
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Trainer:
             group["lr"] = rate_at(c, self.step)
         rng = np.random.default_rng((c.seed, self.step))
         conditions, target = pool.batch(rng.integers(0, len(pool), c.batch).tolist())
+        told = torch.from_numpy(rng.random((c.batch, 1)) < PROMPTED).to(conditions.words.device)
+        conditions = replace(conditions, words=conditions.words * told)
         if rng.random() < 0.5:
             conditions, target = mirrored(conditions, target)
         noise = flow.world_noise(rng.integers(0, 2**62, c.batch).tolist(), conditions.anchor_from_camera, conditions.lenses)
@@ -103,12 +106,15 @@ class Trainer:
     def validate(self, pool: Pool) -> dict[str, float]:
         """The average's loss, and in holes the PSNR in dB of a sample, of the mean of four, and of the fill; depth likewise.
 
-        Of the same clips, at the same times and with the same noise each time; errors are means over all holes.
+        Of the same clips, every other one without its prompt, at the same times and with the same noise each time; errors are
+        means over all holes.
         """
         total, area, sums = 0.0, 0.0, dict.fromkeys(("sample", "mean", "fill", "sample_depth", "fill_depth"), 0.0)
         clips = min(self.config.validation_clips, len(pool))
         for number in range(clips):
             conditions, target = pool.batch([number])
+            if number % 2:
+                conditions = replace(conditions, words=torch.zeros_like(conditions.words))
             hole = 1 - conditions.coverage[0]
             drawn = []
             for seed in range(VALIDATION_SAMPLES):
