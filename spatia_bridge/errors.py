@@ -21,7 +21,8 @@
 `service.status` is the one place that maps them to gRPC codes.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 
 
 class SpatiaError(Exception):
@@ -144,3 +145,13 @@ class CancelledError(SpatiaError):
     """Someone asked for the work to stop."""
 
     code = "CANCELLED"
+
+
+def exit_status(work: Callable[[], None]) -> int:
+    """Of a module run as a program: 0, or 1 where `work` raises a SpatiaError, which is said."""
+    try:
+        work()
+    except SpatiaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

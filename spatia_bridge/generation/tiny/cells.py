@@ -46,7 +46,7 @@ def cells_of(frames: Tensor, conditions: Conditions) -> Cells:
     hole = (1 - conditions.coverage) * (1 - moves)
     holes, moving = _means(hole), _means(moves)
     error = _means((frames[:, :, :4] - conditions.fill) * hole) / holes.clamp_min(1e-6)
-    error = torch.cat([_turned(error[:, :, :3], error.new_tensor(OPPONENT)), error[:, :, 3:]], dim=2)
+    error = torch.cat([_turned(error[:, :, COLOUR_ERROR], error.new_tensor(OPPONENT)), error[:, :, DEPTH_ERROR]], dim=2)
     mover = _means(frames[:, :, :4] * moves) / moving.clamp_min(1e-6)
     state = torch.cat([error, 2 * moving - 1, mover], dim=2)
     weight = torch.cat([holes.expand_as(error), torch.ones_like(moving), moving.expand_as(mover)], dim=2)

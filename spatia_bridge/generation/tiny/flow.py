@@ -104,10 +104,9 @@ def loss(network: Callable[..., Tensor], conditions: Conditions, target: Tensor,
     clean = cells.state / units(conditions)
     noisy = torch.lerp(noise, clean, at) * opened * _sampled(noise)
     off = network(noisy, time, conditions) - clean
-    error = cells.weight * torch.cat(
-        [off[:, :, COLOUR_ERROR] ** 2, off[:, :, DEPTH_ERROR].abs(), off[:, :, ERROR.stop :] ** 2], dim=2
-    )
+    parts = (COLOUR_ERROR, DEPTH_ERROR, slice(ERROR.stop, None))
+    colour, depth, moves = (off[:, :, part] for part in parts)
+    error = cells.weight * torch.cat([colour**2, depth.abs(), moves**2], dim=2)
     weights = target.new_tensor(CHANNEL_WEIGHTS)[None, None, :, None, None]
     total = (error * weights).mean()
-    parts = (slice(0, 3), slice(3, 4), slice(ERROR.stop, None))
     return Loss(total, *(error[:, :, part].mean(dim=(1, 2, 3, 4)) for part in parts))

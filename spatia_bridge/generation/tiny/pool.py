@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spatia_bridge.errors import CodecError, NotFoundError, SpatiaError
+from spatia_bridge.errors import CodecError, NotFoundError, exit_status
 from spatia_bridge.generation.tiny.conditions import Conditions
 from spatia_bridge.generation.tiny.data import DROP, Fills, Footage, Plan, load_footage, make_conditions, make_fills, plan
 from spatia_bridge.generation.tiny.weights import load_tensors, save_tensors
@@ -82,8 +82,23 @@ def _make(number: int, out: Path, corrupt: bool) -> None:
     make_shard(_footage, out / f"{number:06d}.safetensors", number, corrupt=corrupt)
 
 
+def make_pool(data: Path, out: Path, clips: int, width: int, workers: int, *, corrupt: bool) -> None:
+    """Make shards of a folder's walks, or go on with them, in so many processes.
+
+    Raises:
+        NotFoundError, InvalidInputError: as `load_footage`.
+    """
+    shards = range(-(-clips // CLIPS))
+    out.mkdir(parents=True, exist_ok=True)
+    load_footage(data, width, limit=1)  # says at once what is wrong
+    with ProcessPoolExecutor(workers, initializer=_open, initargs=(data, width)) as pool:
+        for number, _ in enumerate(pool.map(partial(_make, out=out, corrupt=corrupt), shards)):
+            print(f"\r{CLIPS * (number + 1):,} of {CLIPS * len(shards):,} clips", end="", flush=True)
+    print()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make a pool, or go on with it; returns the exit status."""
+    """Make a pool; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m spatia_bridge.generation.tiny.pool", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a folder of walks")
     parser.add_argument("--out", type=Path, required=True)
@@ -91,19 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--width", type=int, default=128, help="of the frames (default: %(default)s)")
     parser.add_argument("--clean", action="store_true", help="memory without errors, all conditions there: to validate with")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    shards = range(-(-options.clips // CLIPS))
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        load_footage(options.data, options.width, limit=1)  # says at once what is wrong
-        with ProcessPoolExecutor(options.workers, initializer=_open, initargs=(options.data, options.width)) as workers:
-            for number, _ in enumerate(workers.map(partial(_make, out=options.out, corrupt=not options.clean), shards)):
-                print(f"\r{CLIPS * (number + 1):,} of {CLIPS * len(shards):,} clips", end="", flush=True)
-        print()
-    except SpatiaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    o = parser.parse_args(arguments)
+    return exit_status(lambda: make_pool(o.data, o.out, o.clips, o.width, o.workers, corrupt=not o.clean))
 
 
 if __name__ == "__main__":

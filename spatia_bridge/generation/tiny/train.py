@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spatia_bridge.errors import InvalidInputError, SpatiaError
+from spatia_bridge.errors import InvalidInputError, exit_status
 from spatia_bridge.generation.tiny import flow
 from spatia_bridge.generation.tiny.cells import frames_of
 from spatia_bridge.generation.tiny.data import load_footage, mirrored
@@ -260,16 +260,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
     for name, value in asdict(defaults).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help="default: %(default)s")
-    options = parser.parse_args(arguments)
-    config = replace(defaults, **{name: getattr(options, name) for name in asdict(defaults)})
-    sizes = NetworkConfig(tuple(options.widths), tuple(options.context_widths))
-    try:
-        run(options.data, options.pool, options.out, options.minutes, config, sizes, options.device, options.init,
-            compiled=options.compile)  # fmt: skip
-    except SpatiaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    o = parser.parse_args(arguments)
+    config = replace(defaults, **{name: getattr(o, name) for name in asdict(defaults)})
+    sizes = NetworkConfig(tuple(o.widths), tuple(o.context_widths))
+    return exit_status(lambda: run(o.data, o.pool, o.out, o.minutes, config, sizes, o.device, o.init, compiled=o.compile))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from spatia_bridge.generation.fit import GREY, Fit
 from spatia_bridge.render.cores import map_some
 
 SIDE = 16  # the VAE's 8 times the transformer's patch of 2
-HALF = 0.5
+MOST_HOLES = 0.5  # of a frame that still says what the clip looks like
 FRAME_STEP = 4  # frames a latent has, but for the first
 
 
@@ -43,7 +43,7 @@ class Layout:
         """The picture in it that shows most: the frame with the fewest holes, or a reference where those are half of it."""
         holes = self.holes[:, ::SIDE, ::SIDE].mean(axis=(1, 2))
         best = int(holes.argmin())
-        return self.references[0] if self.references and holes[best] > HALF else self.video[best]
+        return self.references[0] if self.references and holes[best] > MOST_HOLES else self.video[best]
 
     def frames(self, made: npt.NDArray[np.uint8]) -> list[ColourImage]:
         """The new frames, at the request's size, of what the model made (T, H, W, 3)."""

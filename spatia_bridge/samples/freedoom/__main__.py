@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from spatia_bridge.errors import SpatiaError
+from spatia_bridge.errors import exit_status
 from spatia_bridge.samples.capture import Capture, save_capture
 from spatia_bridge.samples.freedoom.sample import SAMPLE, render_sample
 
@@ -18,15 +18,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=SAMPLE.frames, help="default: %(default)s")
     parser.add_argument("--out", type=Path, required=True, help="the capture's folder")
     options = parser.parse_args(arguments)
-    try:
-        frames = tuple(render_sample(options.wad, options.map, options.frames))
-        save_capture(options.out, Capture(frames, SAMPLE.name, SAMPLE.licence, SAMPLE.notes))
-    except SpatiaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    size = sum(file.stat().st_size for file in options.out.iterdir())
-    print(f"{len(frames)} frames, {size / 1e6:.2f} MB in {options.out}")
-    return 0
+    return exit_status(lambda: render(options.wad, options.map, options.frames, options.out))
+
+
+def render(wad: str, map_name: str, count: int, out: Path) -> None:
+    """Render, save, say how large it is."""
+    frames = tuple(render_sample(wad, map_name, count))
+    save_capture(out, Capture(frames, SAMPLE.name, SAMPLE.licence, SAMPLE.notes))
+    size = sum(file.stat().st_size for file in out.iterdir())
+    print(f"{len(frames)} frames, {size / 1e6:.2f} MB in {out}")
 
 
 if __name__ == "__main__":
