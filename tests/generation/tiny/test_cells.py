@@ -43,6 +43,17 @@ def test_a_flat_error_is_taken_back_whole(clip):
     assert torch.allclose(made, frames[0], atol=1e-5)
 
 
+def test_a_grey_error_is_one_of_lightness_alone(clip):
+    conditions, target = clip
+    frames = torch.cat(
+        [conditions.fill + torch.tensor([0.2, 0.2, 0.2, 0.0])[:, None, None], -torch.ones_like(target[:, :, :1])], dim=2
+    )
+    cells = cells_of(frames, conditions)
+    known = cells.weight[:, :, 0] > 0
+    assert known.any() and torch.allclose(cells.state[:, :, 0][known], torch.tensor(0.2 * 3**0.5), atol=1e-5)
+    assert cells.state[:, :, 1:4].abs().max() < 1e-5
+
+
 def test_what_moves_is_where_it_is(clip):
     conditions, target = clip
     frames = target.clone()

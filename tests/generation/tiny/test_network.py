@@ -93,6 +93,7 @@ def test_noise_hangs_in_the_world():
     assert torch.equal(one, same)
     for different in (other, back):
         assert not torch.equal(one, different) and abs(different.mean()) < 0.1 and abs(different.std() - 1) < 0.1
+    assert (one.flip(-1) == back).float().mean() < 0.01  # what is behind is not what is ahead, mirrored
     shifted = Lenses(torch.tensor([[64.0, 64.0, 64.0 - 8.0, 36.0]]), 128, 72)  # two cells more of the right
     assert torch.equal(flow.world_noise([5], ahead, shifted)[0, 0, :, :, :-2], one[:, :, 2:])
 
