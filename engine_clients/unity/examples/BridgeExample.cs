@@ -14,12 +14,15 @@ static class BridgeExample
 {
     static readonly Stopwatch Clock = Stopwatch.StartNew();
 
-    static int Main(string[] words)
+    static void Main(string[] words)
     {
         var options = new SessionOptions { Reconnect = false };
         if (words.Length > 0) options.Url = words[0];
         if (words.Length > 1) options.Session = words[1];
-        using (var session = new Session(options, new WebSocketTransport())) return Run(session) ? 0 : 1;
+        bool done;
+        using (var session = new Session(options, new WebSocketTransport())) done = Run(session);
+        // not by returning: Mono then aborts the thread of its timers, a socket's among them, and crashes when that was sorting them
+        Environment.Exit(done ? 0 : 1);
     }
 
     static bool Run(Session session)

@@ -73,7 +73,6 @@ namespace Spatia.Bridge
             readonly ConcurrentQueue<Event> _came = new ConcurrentQueue<Event>();
             readonly ConcurrentQueue<byte[]> _leaving = new ConcurrentQueue<byte[]>();
             readonly SemaphoreSlim _toSend = new SemaphoreSlim(0);
-            readonly ManualResetEventSlim _ended = new ManualResetEventSlim();
             long _waitingBytes;
             volatile bool _stopping;
 
@@ -94,9 +93,8 @@ namespace Spatia.Bridge
             public void Stop()
             {
                 _stopping = true;
+                _over.CancelAfter(CloseWait);
                 _toSend.Release();
-                // no timer: a program that ends right after this would have Mono abort its timers' thread at work, and crash
-                Task.Run(() => { if (!_ended.Wait(CloseWait)) _over.Cancel(); });
             }
 
             internal bool TryTake(out Event next)
@@ -160,7 +158,6 @@ namespace Spatia.Bridge
                     reason = Innermost(error).Message;
                 }
                 _over.Cancel();
-                _ended.Set();
                 Free();
                 _came.Enqueue(new Event { ClosedBecause = string.IsNullOrEmpty(reason) ? "the connection broke" : reason });
             }
