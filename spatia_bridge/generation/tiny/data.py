@@ -1,10 +1,11 @@
 """Clips to train on, made from walks: what memory and references would show, with their errors.
 
 A clip is some frames of a walk in a row. Memory is a few other frames of the walk, splatted into the clip's cameras; references
-are frames that look at the same place; preceding frames are those right before. All in one batch, on the device of the footage.
+are frames that look at the same place; preceding frames are those right before. Most clips are as in use: the camera turns to
+what neither memory nor references have seen. All in one batch, on the device of the footage.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,11 @@ FRAMES = 8
 SOURCES = 4  # frames that memory is made of, at most
 WINDOW = 80  # frames around a clip where its sources and references come from
 STRIDES = (1, 2)
-DROP = 0.12  # each of memory, references, preceding frames, prompt, independently
+DROP = 0.08  # each of memory, references, preceding frames, prompt, independently
 CORRUPT = 0.08  # a source, in each way
-LATEST_SOURCE = 0.6  # how often memory has the frame right before the clip: always but at the start, or after an edit
+LATEST_SOURCE = 0.8  # how often memory has the frame right before the clip: always but at the start, or after an edit
+AHEAD = 0.6  # of the clips, as in use: memory and references have seen nothing that comes later, and the camera turns
+TURNS = 4  # such a clip turns more than so many others
 CREATURE_PART = 24 / (128 * 72)
 SKY_PART = 0.03
 Indexes = npt.NDArray[np.int64]
@@ -101,10 +104,10 @@ def load_footage(folder: Path, width: int, device: torch.device | str = "cpu", l
     paths = sorted(folder.glob("*.walk"))[: limit or None]
     if not paths:
         raise NotFoundError(f"{folder} has no walks", "prepare some: python -m spatia_bridge.samples.freedoom.training --help")
-    return footage_of([load_walk(path) for path in paths], width, device)
+    return footage_of(map(load_walk, paths), width, device)
 
 
-def footage_of(walks: Sequence[Walk], width: int, device: torch.device | str = "cpu") -> Footage:
+def footage_of(walks: Iterable[Walk], width: int, device: torch.device | str = "cpu") -> Footage:
     """As `load_footage`, from walks in memory. Halving averages colours and takes one depth in four."""
     parts: dict[str, list[Tensor]] = {"colour": [], "depth": [], "actors": [], "creatures": []}
     poses, lens, first, last = [], [], [], []
@@ -137,19 +140,18 @@ def footage_of(walks: Sequence[Walk], width: int, device: torch.device | str = "
 
 
 def plan(footage: Footage, batch: int, rng: np.random.Generator, drop: float = DROP) -> Plan:
-    """Choose clips anywhere; half of the sources are frames before a clip, the rest from around it."""
-    stride = rng.choice(STRIDES, batch)
-    begin = rng.integers(0, len(footage), batch)
-    begin = np.minimum(begin, footage.last[begin] - stride * (FRAMES - 1))
-    begin = np.maximum(begin, footage.first[begin])
+    """Choose clips: some into what memory has not seen, AHEAD, some anywhere in the midst of it."""
+    ahead = rng.random(batch) < AHEAD
+    begin, stride = _beginnings(footage, ahead, rng)
     target = np.minimum(begin[:, None] + stride[:, None] * np.arange(FRAMES), footage.last[begin][:, None])
     preceding = begin[:, None] + stride[:, None] * np.arange(-PRECEDING, 0)
     before = preceding >= footage.first[begin][:, None]
     preceding = np.maximum(preceding, footage.first[begin][:, None])
-    sources = _others(footage, begin, rng, SOURCES)
+    sources = _others(footage, begin, ahead, rng, SOURCES)
     with_latest = rng.random(batch) < LATEST_SOURCE
     sources[:, 0] = np.where(with_latest & before[:, -1], preceding[:, -1], sources[:, 0])
-    references = _looking_alike(footage, begin, np.concatenate([sources, _others(footage, begin, rng, 3 * REFERENCES)], axis=1))
+    others = _others(footage, begin, ahead, rng, 3 * REFERENCES)
+    references = _looking_alike(footage, begin, np.concatenate([sources, others], axis=1))
     kept = rng.random((4, batch)) >= drop
     shown = np.arange(SOURCES) < rng.integers(1, SOURCES + 1, batch)[:, None]
     given = np.arange(REFERENCES) < rng.integers(0, REFERENCES + 1, batch)[:, None]
@@ -159,13 +161,26 @@ def plan(footage: Footage, batch: int, rng: np.random.Generator, drop: float = D
     )  # fmt: skip
 
 
-def _others(footage: Footage, begin: Indexes, rng: np.random.Generator, count: int) -> Indexes:
-    """Frames (B, count) of the same walks from around the clips but not of them."""
+def _beginnings(footage: Footage, ahead: npt.NDArray[np.bool_], rng: np.random.Generator) -> tuple[Indexes, Indexes]:
+    """Where clips begin, and the frames from one of theirs to the next, (B,)."""
+    stride = rng.choice(STRIDES, len(ahead))
+    begin = rng.integers(0, len(footage), (len(ahead), TURNS))
+    begin = np.minimum(begin, footage.last[begin] - stride[:, None] * (FRAMES - 1))
+    begin = np.maximum(begin, footage.first[begin])
+    end = np.minimum(begin + stride[:, None] * (FRAMES - 1), footage.last[begin])
+    looks = footage.world_from_camera[..., :3, 2]
+    straight = (looks[begin] * looks[end]).sum(axis=-1)
+    chosen = np.where(ahead, straight.argmin(axis=1), 0)
+    return np.take_along_axis(begin, chosen[:, None], axis=1)[:, 0], stride
+
+
+def _others(footage: Footage, begin: Indexes, ahead: npt.NDArray[np.bool_], rng: np.random.Generator, count: int) -> Indexes:
+    """Frames (B, count) of the same walks from around the clips but not of them; before them if the rest is ahead."""
     away = rng.integers(1, WINDOW, (len(begin), count))
-    past = rng.random((len(begin), count)) < 0.5
+    past = (rng.random((len(begin), count)) < 0.5) | ahead[:, None]
     number = begin[:, None] + np.where(past, -away, FRAMES * max(STRIDES) + away)
     low, high = footage.first[begin][:, None], footage.last[begin][:, None]
-    outside = (number < low) | (number > high)
+    outside = ((number < low) | (number > high)) & ~ahead[:, None]
     number = np.where(outside, 2 * begin[:, None] - number, number)
     return np.asarray(np.clip(number, low, high), np.int64)
 

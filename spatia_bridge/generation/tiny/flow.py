@@ -1,9 +1,10 @@
 """Rectified flow (Liu et al., "Flow straight and fast", ICLR 2023) from noise at time 0 to the states of `cells` at time 1.
 
-The network predicts the clean states, not the velocity, in units of what the fill is off by. Depth is not sampled but read off
-the colours: the network is not shown it, and answers with a median. Noise hangs in the world: a direction has the same in every
-frame of a clip, so that what is invented turns with the world and does not flicker (after Chang et al., "How I warped your
-noise", ICLR 2024; here warped by the turning alone).
+The network predicts the clean states, not the velocity, in units of what the fill is off by; of detail, which hardly anything
+foretells, how it is other than what is left of it under noise (Karras et al., "Elucidating the design space of diffusion-based
+generative models", NeurIPS 2022, section 5). Depth is not sampled but read off the colours: the network is not shown it, and
+answers with a median. Noise hangs in the world: a direction has the same in every frame of a clip, so that what is invented turns
+with the world and does not flicker (after Chang et al., "How I warped your noise", ICLR 2024; here warped by the turning alone).
 """
 
 import math
@@ -15,7 +16,18 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from spatia_bridge.generation.tiny.cells import COLOUR_ERROR, DEPTH_ERROR, ERROR, STATE_CHANNELS, cells_of, open_cells, units
+from spatia_bridge.generation.tiny.cells import (
+    COLOUR_ERROR,
+    DEPTH_ERROR,
+    DETAIL,
+    MOVER,
+    SHARE,
+    STATE_CHANNELS,
+    cells_of,
+    cosines,
+    open_cells,
+    units,
+)
 from spatia_bridge.generation.tiny.conditions import CELL, Conditions
 from spatia_bridge.generation.tiny.network import Network
 from spatia_bridge.generation.tiny.projector import Lenses
@@ -23,31 +35,42 @@ from spatia_bridge.generation.tiny.projector import Lenses
 STEPS = 8
 TIMES = tuple(step / STEPS for step in range(STEPS))  # where the network is asked; the last of the Euler steps leads to 1
 TEMPERATURE = 0.5  # of the noise in use: less than it learned with, so that what it is unsure of stays near the mean
-CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 0.5)
+DETAIL_TEMPERATURE = 1.0
+CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0, 0.5) + (CELL**2 - 1) * (0.1,)
 
 
 def world_noise(seeds: Sequence[int], poses: Tensor, lenses: Lenses) -> Tensor:
-    """Normal noise float32 (B, N, 9, H / 4, W / 4), a direction's own, one seed a clip.
+    """Normal noise float32 (B, N, 24, H / 4, W / 4), a direction's own, one seed a clip.
 
-    From a cube around the camera whose faces have cells about as large as the image's.
+    From a cube around the camera whose faces have cells about as large as the image's, and for detail one of pixels.
 
     Args:
         poses: float32 (B, N, 4, 4), where cameras' axes point, in whatever frame the clips are to agree in.
     """
     size = -(-lenses.width // CELL), -(-lenses.height // CELL)
-    cells = lenses.resized(*size)
-    turned = poses[:, :, None, None, :3, :3] * cells.rays()[:, None, :, :, None]
-    directions = turned.sum(-1)  # (B, N, h, w, 3)
+    dice = [torch.Generator().manual_seed(seed & (2**63 - 1)) for seed in seeds]
+    coarse = _from_cube(dice, poses, lenses.resized(*size), DETAIL.start)
+    fine = cosines(_from_cube(dice, poses, lenses.resized(*(CELL * side for side in size)), 1))
+    return torch.cat([coarse, fine[:, :, 1:]], dim=2)
+
+
+def tempered(noise: Tensor) -> Tensor:
+    """Noise as much as it is used with."""
+    rest = STATE_CHANNELS - DETAIL.start
+    return noise * noise.new_tensor(DETAIL.start * (TEMPERATURE,) + rest * (DETAIL_TEMPERATURE,))[:, None, None]
+
+
+def _from_cube(dice: Sequence[torch.Generator], poses: Tensor, lenses: Lenses, channels: int) -> Tensor:
+    """Normal noise float32 (B, N, C, H, W)."""
+    turned = poses[:, :, None, None, :3, :3] * lenses.rays()[:, None, :, :, None]
+    directions = turned.sum(-1)  # (B, N, H, W, 3)
     longest, axis = directions.abs().max(dim=-1, keepdim=True)
-    side = math.ceil(2 * float(cells.values[:, :2].max()))
+    side = math.ceil(2 * float(lenses.values[:, :2].max()))
     across = torch.gather(directions, -1, torch.cat([(axis + 1) % 3, (axis + 2) % 3], dim=-1)) / longest
     u, v = ((across + 1) / 2 * side).long().clamp(0, side - 1).unbind(-1)
     negative = torch.gather(directions, -1, axis)[..., 0] < 0
     index = ((2 * axis[..., 0] + negative) * side + v) * side + u
-    cubes = [
-        torch.randn(6 * side * side, STATE_CHANNELS, generator=torch.Generator().manual_seed(seed & (2**63 - 1))).to(index.device)
-        for seed in seeds
-    ]
+    cubes = [torch.randn(6 * side * side, channels, generator=each).to(index.device) for each in dice]
     return torch.stack([cube[places] for cube, places in zip(cubes, index, strict=True)]).movedim(-1, 2)
 
 
@@ -60,13 +83,22 @@ def steps(network: Network, conditions: Conditions, noise: Tensor) -> Iterator[T
         context = network.encode(conditions.given)
     for now, then in pairwise((*TIMES, 1.0)):
         with precision(noise.device):
-            clean = network(state * shown, noise.new_full(state.shape[:1], now), conditions, context) * opened
+            time = noise.new_full(state.shape[:1], now)
+            clean = _clean(network(state * shown, time, conditions, context), state, time) * opened
         state = torch.lerp(state, clean, (then - now) / (1.0 - now))
         yield state * scale
 
 
+def _clean(said: Tensor, noisy: Tensor, time: Tensor) -> Tensor:
+    """The clean states that the network means, (B, N, 24, h, w), at times (B,)."""
+    at = time[:, None, None, None, None]
+    spread = at**2 + (1 - at) ** 2  # of noisy detail in units
+    detail = at / spread * noisy[:, :, DETAIL] + (1 - at) / spread.sqrt() * said[:, :, DETAIL]
+    return torch.cat([said[:, :, : DETAIL.start], detail], dim=2)
+
+
 def _sampled(like: Tensor) -> Tensor:
-    """(9, 1, 1), 1 for what the network is shown of a noisy state, 0 for depth."""
+    """(24, 1, 1), 1 for what the network is shown of a noisy state, 0 for depth."""
     shown = like.new_ones(STATE_CHANNELS, 1, 1)
     shown[DEPTH_ERROR] = 0.0
     return shown
@@ -85,12 +117,13 @@ def precision(device: torch.device) -> AbstractContextManager[object]:
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """What is minimised, and its unweighted parts a clip, float32 (B,): colour and log depth in holes, what moves."""
+    """What is minimised, and its unweighted parts a clip, float32 (B,): colour and log depth in holes, what moves, detail."""
 
     total: Tensor
     colour: Tensor
     depth: Tensor
     moves: Tensor
+    detail: Tensor
 
 
 def loss(network: Callable[..., Tensor], conditions: Conditions, target: Tensor, noise: Tensor, time: Tensor) -> Loss:
@@ -103,10 +136,10 @@ def loss(network: Callable[..., Tensor], conditions: Conditions, target: Tensor,
     cells, opened = cells_of(target, conditions), open_cells(conditions)
     clean = cells.state / units(conditions)
     noisy = torch.lerp(noise, clean, at) * opened * _sampled(noise)
-    off = network(noisy, time, conditions) - clean
-    parts = (COLOUR_ERROR, DEPTH_ERROR, slice(ERROR.stop, None))
-    colour, depth, moves = (off[:, :, part] for part in parts)
-    error = cells.weight * torch.cat([colour**2, depth.abs(), moves**2], dim=2)
+    off = _clean(network(noisy, time, conditions), noisy, time) - clean
+    parts = (COLOUR_ERROR, DEPTH_ERROR, slice(SHARE.start, MOVER.stop), DETAIL)
+    colour, depth, moves, detail = (off[:, :, part] for part in parts)
+    error = cells.weight * torch.cat([colour**2, depth.abs(), moves**2, detail**2], dim=2)
     weights = target.new_tensor(CHANNEL_WEIGHTS)[None, None, :, None, None]
     total = (error * weights).mean()
     return Loss(total, *(error[:, :, part].mean(dim=(1, 2, 3, 4)) for part in parts))

@@ -195,7 +195,7 @@ class Network(nn.Module):
         return Context(_clips(fine, count), _clips(coarse, count), _clips(pooled, count), given.valid, given.preceding)
 
     def forward(self, noisy: Tensor, time: Tensor, conditions: Conditions, context: Context | None = None) -> Tensor:
-        """The clean states, float32 (B, N, 9, h, w), 0 before training.
+        """What `flow` makes the clean states of, float32 (B, N, 24, h, w), 0 before training.
 
         Args:
             noisy: the same shape; time: (B,) in 0…1; context: of an earlier call of `encode`, saves encoding again.

@@ -92,7 +92,7 @@ class Trainer:
         with flow.precision(self.device):
             loss = flow.loss(self._forward, conditions, target, noise, at)
         loss.total.backward()  # type: ignore[no-untyped-call]
-        measured = {name: getattr(loss, name).mean().item() for name in ("total", "colour", "depth", "moves")}
+        measured = {name: getattr(loss, name).mean().item() for name in ("total", "colour", "depth", "moves", "detail")}
         measured["gradient"] = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0).item()
         self.optimiser.step()
         self.step += 1

@@ -146,6 +146,12 @@ def player_start(lumps: dict[str, bytes]) -> tuple[float, float]:
     return float(starts[0]["x"]), float(starts[0]["y"])
 
 
+def thing_places(lumps: dict[str, bytes]) -> npt.NDArray[np.float64]:
+    """Where the map's things stand, (N, 2), map units: wherever its designer wanted a player to come by."""
+    things = _records(lumps, "THINGS", _THING)
+    return np.stack([things["x"], things["y"]], axis=1).astype(np.float64)
+
+
 def _records(lumps: dict[str, bytes], name: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     data = lumps[name]
     if len(data) % dtype.itemsize:

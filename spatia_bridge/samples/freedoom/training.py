@@ -1,7 +1,8 @@
 """Walks to train on: `python -m spatia_bridge.samples.freedoom.training --levels 1-24 --walks 4 --frames 200 --out DIR`.
 
-Levels of freedoom2 with doors open; of all things only monsters, which are put on the path of every other walk, so that what
-is labelled as an actor is a creature or its missile. Levels 25–32 are kept for validation; freedoom1 is for evaluation alone.
+Levels of freedoom2 with doors open, each walk from where some thing stands; of all things only monsters are left, put on the path
+of every other walk, so that what is labelled as an actor is a creature or its missile. Levels 25–32 are kept for validation;
+freedoom1 is for evaluation alone.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from spatia_bridge.samples.freedoom.level import (
     Level,
     only_things,
     parse_level,
-    player_start,
+    thing_places,
     with_open_doors,
     with_things,
 )
@@ -65,12 +66,10 @@ def training_walk(number: int, frames: int, seed: int, wad: str = WAD) -> Walk:
         raise InvalidInputError(f"level {number} of {wad}", f"use levels 1 to 32 of {WAD}; freedoom1 is for evaluation alone")
     rng = np.random.default_rng((number, seed))
     path, name = find_wad(wad), f"MAP{number:02d}"
-    lumps = only_things(with_open_doors(read_map_lumps(path, name)), (PLAYER_START,))
+    whole = with_open_doors(read_map_lumps(path, name))
+    lumps = only_things(whole, (PLAYER_START,))
     level = parse_level(lumps)
-    places = len(reachable(level, player_start(lumps), RADIUS_M * UNITS_PER_M))
-    if places < MIN_PLACES:
-        raise InvalidInputError(f"{name} has {places} places to walk to", "use another level")
-    tour = plan_tour(level, player_start(lumps), frames, rng, RADIUS_M * UNITS_PER_M)
+    tour = plan_tour(level, _start(level, thing_places(whole), rng), frames, rng, RADIUS_M * UNITS_PER_M)
     lively = bool(rng.random() < 0.5)
     if lively:
         lumps = with_things(lumps, _ambush(tour, rng))
@@ -80,6 +79,14 @@ def training_walk(number: int, frames: int, seed: int, wad: str = WAD) -> Walk:
             engine.look_from(x, y, math.degrees(angle), TICS) for x, y, angle in zip(tour.x, tour.y, tour.angle_rad, strict=True)
         )
         return _record(views, level, engine.intrinsics, gamma, f"{wad} {name} seed {seed}")
+
+
+def _start(level: Level, places: npt.NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float]:
+    """The first of the places, in random order, with enough places around it to walk to."""
+    for x, y in rng.permutation(places).tolist():
+        if len(reachable(level, (x, y), RADIUS_M * UNITS_PER_M)) >= MIN_PLACES:
+            return x, y
+    raise InvalidInputError("the level has nowhere to walk to", "use another level")
 
 
 def _record(views, level: Level, k: Intrinsics, gamma: float, name: str) -> Walk:  # type: ignore[no-untyped-def]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from spatia_bridge.generation.tiny.cells import ERROR, SHARE, STATE_CHANNELS, cells_of, frames_of, open_cells
+from spatia_bridge.generation.tiny.cells import DETAIL, ERROR, SHARE, STATE_CHANNELS, cells_of, cosines, frames_of, open_cells
 from spatia_bridge.generation.tiny.conditions import CELL
 from spatia_bridge.generation.tiny.data import FRAMES, make_clips, plan, without
 from tests.generation.tiny.walks import room_footage
@@ -41,6 +41,31 @@ def test_a_flat_error_is_taken_back_whole(clip):
     nothing = type(conditions)(**{**vars(conditions), "coverage": torch.zeros_like(conditions.coverage)})
     made = back(cells_of(frames, nothing).state, nothing)
     assert torch.allclose(made, frames[0], atol=1e-5)
+
+
+def test_what_is_lighter_or_darker_within_a_cell_comes_back_too(clip):
+    """An error of lightness, whatever its detail, is taken back nearly whole; without the detail most of it stays."""
+    conditions, _ = clip
+    nothing = type(conditions)(**{**vars(conditions), "coverage": torch.zeros_like(conditions.coverage)})
+    grain = 0.2 * torch.randn(conditions.fill[:, :, :1].shape, generator=torch.Generator().manual_seed(0)).expand(
+        -1, -1, 3, -1, -1
+    )
+    truth = torch.cat([conditions.fill[:, :, :3] + grain, conditions.fill[:, :, 3:]], dim=2)
+    state = cells_of(torch.cat([truth, -torch.ones_like(grain[:, :, :1])], dim=2), nothing).state
+    flat = state.clone()
+    flat[:, :, DETAIL] = 0.0
+    whole, coarse = ((back(each, nothing)[:, :3] - truth[0, :, :3]).square().mean().sqrt() for each in (state, flat))
+    assert whole < 0.25 * coarse and coarse > 0.15
+
+
+def test_cells_by_frequency_have_the_same_energy_and_what_is_flat_has_only_a_mean():
+    planes = torch.randn(1, 2, 1, 8, 12, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(cosines(planes).square().sum(), planes.square().sum(), rtol=1e-5)
+    flat = cosines(torch.full((1, 1, 1, 8, 8), 0.5))
+    assert torch.allclose(flat[:, :, 0], torch.tensor(2.0)) and flat[:, :, 1:].abs().max() < 1e-6
+    across = torch.linspace(0, 1, 8).expand(1, 1, 1, 4, 8)
+    changing = cosines(across).abs().amax(dim=(0, 1, 3, 4)) > 1e-6
+    assert changing[1] and not changing[4::4].any(), "across comes before down"
 
 
 def test_a_grey_error_is_one_of_lightness_alone(clip):
@@ -86,8 +111,10 @@ def test_weights_count_what_the_cell_knows(clip):
     conditions, target = clip
     cells, opened = cells_of(target, conditions), open_cells(conditions)
     assert cells.state.shape == opened.shape == (2, FRAMES, STATE_CHANNELS, 64 // CELL, 96 // CELL)
-    assert not (cells.weight[:, :, ERROR] * (1 - opened[:, :, ERROR])).any()
+    for part in (ERROR, DETAIL):
+        assert not (cells.weight[:, :, part] * (1 - opened[:, :, part])).any()
     assert (opened[:, :, SHARE] == 1).all() and (cells.weight[:, :, SHARE] == 1).all()
     nothing, target = make_clips(FOOTAGE, without(plan(FOOTAGE, 2, np.random.default_rng(4), 0.0), "memory"), 4)
     assert open_cells(nothing).all()
-    assert cells_of(target, nothing).weight[:, :, ERROR].mean() > 0.9
+    cells = cells_of(target, nothing)
+    assert torch.allclose(cells.weight[:, :, :1], (1 - cells.state[:, :, SHARE]) / 2) and cells.weight[:, :, 0].mean() > 0.8

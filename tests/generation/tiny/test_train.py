@@ -104,7 +104,8 @@ def test_validation_is_the_same_each_time_and_knows_the_fill(pool):
     trainer = Trainer(small_network(), replace(CONFIG, validation_clips=6))
     first, again = trainer.validate(pool), trainer.validate(pool)
     assert first == again
-    assert first["sample_psnr"] == first["mean_psnr"] == pytest.approx(first["fill_psnr"], abs=0.01), "nothing learned yet"
+    assert first["sample_psnr"] < first["mean_psnr"] < first["fill_psnr"], "nothing learned yet, but detail drawn"
+    assert first["sample_depth"] == pytest.approx(first["fill_depth"], rel=1e-3)
     assert first["fill_psnr"] > 5 and first["fill_depth"] > 0
 
 
