@@ -59,7 +59,7 @@ system:
 	fi
 
 demo: setup
-	$(RUN)/spatia-bridge run sample --clips 6 --generator reproject --out $(OUT)
+	$(RUN)/spatia-bridge run sample --clips 6 --views 3 --out $(OUT)
 
 # Two processes, a file of tests stays in one: more would only wait for each other's compiled code.
 test: check

@@ -2,15 +2,14 @@
 
     python benchmarks/generation.py [--quick] [--generator reproject|tiny|wan_vace|…] [--weights …] [--size WxH] [--hollow]
 
-One clip after another along the sample's path, through the real loop: projection, references, generator, update. Of `tiny`
-without weights random ones are used: the time does not depend on them. The first two clips warm up and are not counted: the
-second is the first that has references and preceding frames. Depth is left to the update where a generator's settings could carry
-memory's on in place of a depth model, as with real weights: memory's own depth, carried on into what is new, then stands for the
-model's and is not counted.
+One clip after another along the sample's path, through the real loop: projection, references, generator, update. The first two
+clips warm up and are not counted: the second is the first that has references and preceding frames. Depth is
+left to the update where a generator's settings could carry memory's on in place of a depth model, as with real weights: memory's
+own depth, carried on into what is new, then stands for the model's and is not counted.
 `--hollow` gives a diffusers pipeline networks that answer zeros at once: what is left is ours and the pipeline's own, full size.
 Stages, in milliseconds a frame: `projection` renders memory, `references` takes frames into the index and chooses, `model` is the
 generator's network, `encoding` all else that the generator does (to the model's terms and back), `update` folds the take in.
-The last line is JSON: `fps` counts projection, references and generator, as a client sees it; `first_frame_ms` is until
+The last line is JSON: `fps_WxH` counts projection, references and generator, as a client sees it; `first_frame_ms` is until
 the first frame is there; `model_share` of these; `overhead_ms_per_frame` by stage; `peak_memory_mb` of the process.
 """
 
@@ -228,12 +227,7 @@ def hollow(pipe: Any) -> None:
 
 
 def make(name: str, weights: str, size: tuple[int, int], hollowed: bool) -> Generator:
-    known = find_generators(chosen=name, weights="" if name == "tiny" else weights)
-    if name == "tiny" and (weights or name not in known):
-        from spatia_bridge.generation.tiny.generator import Tiny
-        from spatia_bridge.generation.tiny.network import Network
-
-        return Tiny(weights) if weights else Tiny(network=Network())
+    known = find_generators(chosen=name, weights=weights)
     check_generator(name, known)
     generator: Any = known[name]()
     if hasattr(getattr(generator, "settings", None), "carry_depth"):
@@ -270,8 +264,7 @@ def main() -> None:
         print(f"{name:<12} {value:8.1f} ms a frame")
     report = {
         "generator": generator.name,
-        "size": "{}x{}".format(*size),
-        "fps": total / asked,
+        "fps_{}x{}".format(*size): total / asked,
         "first_frame_ms": 1e3 * statistics.median(first for first, _ in times),
         "model_share": seconds["model"] / asked,
         "model_ms_per_frame": per_frame["model"],

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import importlib.util
 import inspect
 import os
 import sys
@@ -40,6 +41,17 @@ def default_data_dir() -> Path:
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "spatia-bridge"
 
 
+def usual_generator(profile: str = DEFAULT_PROFILE, *, photo: bool = False) -> str:
+    """For who names none: the profile's, or its plain one for a photo and where torch is not installed.
+
+    Raises:
+        NotFoundError: there is no such profile.
+    """
+    found = find_profile(profile)
+    plain = photo or importlib.util.find_spec("torch") is None
+    return (found.plain_generator if plain else "") or found.generator
+
+
 def find_generators(
     profile: str = DEFAULT_PROFILE, chosen: str = "", *, weights: str = "", device: str = ""
 ) -> dict[str, MakeGenerator]:
@@ -47,15 +59,15 @@ def find_generators(
 
     Args:
         chosen: the generator that `weights` are for; "" = the profile's.
-        weights: "" = the published ones, "random-tiny", or a folder.
+        weights: "" = the published ones, "random-tiny", or a folder; of `tiny` a file.
         device: of those that compute on one, as torch names it; "" = the best there is.
     Raises:
         NotFoundError: there is no such profile.
     """
-    found = find_profile(profile)
+    found, chosen = find_profile(profile), chosen or usual_generator(profile)
 
     def options(name: str) -> dict[str, Any]:
-        told = {"device": device, "weights": weights if name == (chosen or found.generator) else ""}
+        told = {"device": device, "weights": weights if name == chosen else ""}
         return {**found.options.get(name, {}), **{option: value for option, value in told.items() if value}}
 
     return {point.name: partial(_make, point, options(point.name)) for point in entry_points(group=GENERATORS)}
@@ -138,8 +150,7 @@ def build_host(
         NotFoundError: the default generator is not among them, or there is no such profile.
         StoreError: the folder cannot be made or written.
     """
-    chosen = find_profile(profile)
-    default_generator = default_generator or chosen.generator
+    default_generator = default_generator or usual_generator(profile)
     known = find_generators(profile) if generators is None else generators
     check_generator(default_generator, known)
     renderer = make_renderer()

@@ -18,6 +18,7 @@ class Profile:
 
     Attributes:
         generator: for clients that name none.
+        plain_generator: for a photo on the command line, and where torch is not installed; "" = the same.
         estimator: of depth, for generators without.
         options: keyword arguments of the backends, by name.
         models: of the catalogue, to be fetched.
@@ -29,6 +30,7 @@ class Profile:
     generator: str
     estimator: str
     why: str
+    plain_generator: str = ""
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     models: tuple[str, ...] = ()
     segmenter: str = ""
@@ -45,7 +47,13 @@ _EYES = ("depth-anything-2-indoor", "sam2.1-small", "grounding-dino")  # what tr
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile(DEFAULT_PROFILE, "reproject", "layout", "no GPU and no download: memory's planes carried on, depth from layout"),
+        Profile(
+            DEFAULT_PROFILE,
+            "tiny",
+            "layout",
+            "no GPU and no download: memory's planes carried on, and the model that comes with this package; depth from layout",
+            plain_generator="reproject",
+        ),
         Profile(
             "workstation-24gb",
             "wan_vace",

@@ -1,8 +1,10 @@
 """Profiles name what there is; options reach the generator they are for, and no other."""
 
+import importlib.util
+
 import pytest
 
-from spatia_bridge.app import build_host, find_generators
+from spatia_bridge.app import build_host, find_generators, usual_generator
 from spatia_bridge.cli import main as command_line
 from spatia_bridge.errors import InvalidInputError, NotFoundError
 from spatia_bridge.generation.wan_vace import WanVace
@@ -26,9 +28,18 @@ def test_what_a_profile_names_is_there(name):
     assert settings is None or (settings.model in profile.models and settings.lora in ("", *profile.models))
 
 
-def test_the_laptop_is_as_it_always_was(tmp_path):
-    assert (PROFILES["laptop"].generator, PROFILES["laptop"].estimator, PROFILES["laptop"].models) == ("reproject", "layout", ())
-    assert build_host(tmp_path).generators()[0].name == "reproject"
+def test_the_laptop_needs_no_download(tmp_path):
+    laptop = PROFILES["laptop"]
+    assert (laptop.generator, laptop.plain_generator, laptop.estimator, laptop.models) == ("tiny", "reproject", "layout", ())
+    assert build_host(tmp_path).generators()[0].name == "tiny"
+
+
+def test_photos_and_machines_without_torch_get_the_plain_generator(tmp_path, monkeypatch):
+    assert (usual_generator(), usual_generator(photo=True)) == ("tiny", "reproject")
+    assert usual_generator("workstation-24gb", photo=True) == "wan_vace"
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
+    assert usual_generator() == "reproject" and build_host(tmp_path).generators()[0].name == "reproject"
 
 
 def test_weights_are_the_chosen_generators_and_the_device_is_everyones():

@@ -10,7 +10,6 @@ from typing import Any
 from spatia_bridge.app import check_generator, find_generators, make_renderer
 from spatia_bridge.cli.progress import Reporter, bytes_text
 from spatia_bridge.codec.images import encode_png
-from spatia_bridge.errors import InvalidInputError
 from spatia_bridge.evaluation import closed_loop, closed_loop_report, holes, holes_report, report
 from spatia_bridge.evaluation.levels import closed_paths, hole_trials
 from spatia_bridge.evaluation.pages import Section, draw, page, section
@@ -117,17 +116,11 @@ def _generation(args: argparse.Namespace) -> None:
 
 def _generators(args: argparse.Namespace) -> list[Generator]:
     """The one asked for (the shipped model, if there is one, unless told otherwise), and `reproject`."""
-    base = Reproject()
-    known = find_generators()
-    name = args.generator or ("tiny" if args.weights or "tiny" in known else base.name)
-    if args.weights:
-        if name != "tiny":
-            raise InvalidInputError(f"{name} takes no weights", "leave --weights out, or use --generator tiny")
-        from spatia_bridge.generation.tiny.generator import Tiny
-
-        return [Tiny(args.weights), base]
+    base, name = Reproject(), args.generator or "tiny"
+    known = find_generators(chosen=name, weights=args.weights or "")
     check_generator(name, known)
-    return [base] if name == base.name else [known[name](), base]
+    asked = known[name]()
+    return [asked] if name == base.name else [asked, base]
 
 
 def _headline(found: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:

@@ -62,13 +62,14 @@ class Flight:
 
 
 class _Watch:
-    """Listens to a job: its revisions, and the seconds that each clip spends in each stage."""
+    """Listens to a job: its revisions, what the generator remarks, and the seconds that each clip spends in each stage."""
 
     def __init__(self, stage: Stage, clips: int) -> None:
         self.clips = clips  # in all jobs
         self.done = 0  # in the jobs before this one
         self.revisions: list[msg.Revision] = []
         self.seconds: dict[int, dict[str, float]] = {}  # by take
+        self.remarks: dict[str, None] = {}  # the generator's, each once
         self._stage = stage
         self._last: tuple[float, msg.Progress] | None = None
 
@@ -78,6 +79,12 @@ class _Watch:
                 self.revisions.append(body)
             elif isinstance(body, msg.Progress):
                 self._progress(body)
+            elif isinstance(body, msg.Take) and body.remark:
+                self.remarks[body.remark] = None
+
+    def told(self, result: str) -> str:
+        """The result, and all remarks."""
+        return "; ".join([result, *self.remarks])
 
     def _progress(self, now: msg.Progress) -> None:
         at = time.monotonic()
@@ -112,7 +119,7 @@ async def fly(address: str, session: str, plan: FlightPlan, reporter: Reporter) 
         with reporter.stage("generate and update") as stage:
             watch = await _generate(client, plan, stage)
             flight.revisions += watch.revisions
-            stage.result = f"{plan.clips} clip{'s' * (plan.clips > 1)} → {client.revision.points:,} points"
+            stage.result = watch.told(f"{plan.clips} clip{'s' * (plan.clips > 1)} → {client.revision.points:,} points")
         with reporter.stage("fetch") as stage:
             await _fetch(client, watch, flight, stage)
         return flight
@@ -143,7 +150,7 @@ async def fly_saved(
             )
             await client.wait_job(job)
         made = [revision for revision in watch.revisions if revision.take]
-        stage.result = f"{len(made)} clip{'s' * (len(made) > 1)} → {client.revision.points:,} points"
+        stage.result = watch.told(f"{len(made)} clip{'s' * (len(made) > 1)} → {client.revision.points:,} points")
     return made
 
 

@@ -305,10 +305,12 @@ def _add_evaluate(commands: "Commands") -> None:
     holes.add_argument("--trials", type=_count, default=0, metavar="N", help="clips; default: 60, quick 12")
     holes.add_argument("--quick", action="store_true", help="fewer clips, 128×72")
     for action in (loop, holes):
+        action.add_argument("--generator", default="", metavar="NAME", help="default: tiny")
         action.add_argument(
-            "--generator", default="", metavar="NAME", help="default: tiny if it has weights here, else reproject"
+            "--weights",
+            metavar="FILE",
+            help="a file of tiny's trainer, else a folder or random-tiny (default: its own)",
         )
-        action.add_argument("--weights", metavar="FILE", help="of tiny: a file of its trainer, in place of the shipped one")
     for what, action in (("robustness", robustness), ("closed-loop", loop), ("generation", holes)):
         action.add_argument("--out", default=what, metavar="DIR", help="folder to write to (default: %(default)s)")
         action.set_defaults(module="spatia_bridge.cli.evaluate", what=what)

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from spatia_bridge.app import Eyes, build_host, check_generator, find_generators, make_renderer, serving
+from spatia_bridge.app import Eyes, build_host, check_generator, find_generators, make_renderer, serving, usual_generator
 from spatia_bridge.cli import outputs
 from spatia_bridge.cli.export import save_export
 from spatia_bridge.cli.flight import Flight, FlightPlan, fly
 from spatia_bridge.cli.progress import Reporter, seconds_text
-from spatia_bridge.cli.sources import SAMPLE, Source, load_source
+from spatia_bridge.cli.sources import SAMPLE, Source, is_photo, load_source
 from spatia_bridge.client import SessionsClient
 from spatia_bridge.errors import NotFoundError
 from spatia_bridge.evaluation import report
@@ -32,15 +32,22 @@ def run(args: argparse.Namespace) -> None:
     began = time.monotonic()
     reporter = Reporter()
     out = Path(args.out)
-    generator = args.generator or find_profile(args.profile).generator
+    profile = find_profile(args.profile)
+    generator = args.generator or usual_generator(args.profile, photo=is_photo(args.source))
     generators = find_generators(args.profile, generator, weights=args.weights, device=args.device)
     check_generator(generator, generators)
     with reporter.stage("load") as stage:
-        source = load_source(args.source, args.views, args.size, args.depth or find_profile(args.profile).estimator)
+        source = load_source(args.source, args.views, args.size, args.depth or profile.estimator)
         prompts = (args.prompt,) if args.prompt else source.prompts
         plan = FlightPlan(source.views, source.seeds, source.path, args.clips, generator, source.size, prompts, args.seed)
         k = source.views[0].camera.intrinsics
         stage.result = f"{source.name}: {len(source.views)} view{'s' * (len(source.views) > 1)} of {k.width}×{k.height}"
+    if is_photo(args.source) and generator != (args.generator or profile.generator):
+        print(
+            f"generator: {generator}, not {profile.generator}, which was trained on levels of a game and makes photos look like"
+            f" one; --generator {profile.generator} has it all the same",
+            file=sys.stderr,
+        )
     for warning in source.warnings:
         print(f"assumed: {warning}", file=sys.stderr)
     host = build_host(

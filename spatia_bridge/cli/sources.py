@@ -59,9 +59,14 @@ def load_source(text: str, views: int, size: tuple[int, int] | None, depth: str 
     folder = sample_path(DEFAULT_SAMPLE) if text == SAMPLE else Path(text)
     if not folder.is_dir():
         raise NotFoundError(f"there is no folder {text}", f"give a folder that holds a capture or a case, or the word {SAMPLE!r}")
-    if (folder / CASE_FILE).is_file():
+    if is_photo(text):
         return _of_case(folder.resolve().name, load_case(folder), size, depth)
     return _of_capture(text, folder, views, size)
+
+
+def is_photo(text: str) -> bool:
+    """Whether this is a photo with a path, rather than a recording with depth."""
+    return (Path(text) / CASE_FILE).is_file()
 
 
 def _of_capture(text: str, folder: Path, wanted: int, size: tuple[int, int] | None) -> Source:

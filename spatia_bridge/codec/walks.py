@@ -25,6 +25,7 @@ NEAREST_M = 0.25  # nearer depths are stored as this
 DEPTH_STEPS = (1 << 14) - 1
 LUMA_STEP, CHROMA_STEP = 5.0, 9.0  # of the lowest frequencies, in colour levels times 8
 MAX_FRAMES = 10_000
+QUIET = ", without creatures"  # ends the name of a walk that is another one again, without what moves
 _KEYS = ("luma_dc", "luma_ac", "chroma_dc", "chroma_ac", "inverse_depth", "actors")
 _REMEDY = "prepare the walk again"
 

@@ -58,11 +58,13 @@ class Step:
 
     Attributes:
         preview: uint8 (h, w, 3), what the clip's last frame looks like so far, at most MAX_PREVIEW a side; None = not known.
+        remark: on the request, a sentence for the designer; stays with the take until another comes.
     """
 
     done: int
     total: int
     preview: ColourImage | None = field(default=None, compare=False, repr=False)
+    remark: str = ""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class ReferenceInfo:
 
 @dataclass(frozen=True)
 class TakeInfo:
-    """A take without its frames. `references` are known while the session is open."""
+    """A take without its frames. `references` and the generator's `remark` are known while the session is open."""
 
     number: int
     state: TakeState
@@ -58,6 +58,7 @@ class TakeInfo:
     width: int = 0
     height: int = 0
     references: tuple[ReferenceInfo, ...] = field(default=(), compare=False)
+    remark: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, eq=False)

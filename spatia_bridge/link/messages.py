@@ -472,6 +472,7 @@ class Take:
     width: int = 0
     height: int = 0
     references: tuple[Reference, ...] = ()
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

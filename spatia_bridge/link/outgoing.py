@@ -52,6 +52,7 @@ def take_message(take: TakeInfo) -> msg.Take:
         take.width,
         take.height,
         tuple(msg.Reference(each.clip, each.number, each.reason) for each in take.references),
+        take.remark,
     )
 
 

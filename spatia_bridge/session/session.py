@@ -464,6 +464,8 @@ class Session:
         self._tell_take(replace(self._infos[number], references=told))
 
     def _on_step(self, job: Job, step: Step, preview: Preview | None) -> None:
+        if step.remark and job.take in self._made:
+            self._tell_take(replace(self._infos[job.take], remark=step.remark))
         self._jobs.publish(job.progress(Stage.GENERATING, step.done, step.total, preview=preview))
 
     def _on_frame(self, number: int, cameras: Sequence[Camera], frame: GeneratedFrame) -> None:

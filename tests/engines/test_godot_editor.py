@@ -61,8 +61,10 @@ def record(editor):
 
 def test_the_dock_generates_and_keeps_a_take(editor, artefacts):
     record(editor)
+    editor.call("field", "prompt", "a castle hall")
     editor.call("press", "Generate")
     wait(editor, lambda s: s["rows"] == 1, "the take's row")
+    assert "tiny does not know castle; it knows corridor" in wait(editor, lambda s: "done" in s["note"], "the end")["note"]
     assert editor.call("show_dock")
     screenshot(editor, artefacts / "godot-editor-take.png")
     assert [t["state"] for t in editor.call("state")["takes"]][-1] == "TAKE_STATE_PENDING"

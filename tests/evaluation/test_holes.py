@@ -103,6 +103,6 @@ def test_the_commands_write_pages_pictures_and_figures(few, tmp_path, capsys, we
         assert all(cv2.imread(str(path)) is not None for path in out.glob("*.png")) and len(list(out.glob("*.png"))) >= 1
 
 
-def test_weights_are_tinys_alone(few, tmp_path, capsys):
+def test_what_has_no_weights_takes_none(few, tmp_path, capsys):
     assert main(["evaluate", "generation", "--generator", "reproject", "--weights", "x", "--out", str(tmp_path)]) == 1
-    assert "takes no weights" in capsys.readouterr().err
+    assert "has no weights" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from spatia_bridge.frames import GeneratedFrame
 from spatia_bridge.generation.base import ClipShape, Step
 from spatia_bridge.geometry.trajectory import trajectory_of
 from spatia_bridge.link.events import FrameMade, JobFailed, JobProgress, RevisionMade, Stage, TakeChanged, TakeState
+from spatia_bridge.link.outgoing import take_message
 from spatia_bridge.memory import Box, RemoveRegion
 from spatia_bridge.render.cpu_renderer import CpuRenderer
 from spatia_bridge.session.host import SessionHost
@@ -38,6 +39,7 @@ class Dreamer:
         self.preceding = []
         self.fail = False
         self.preview = None
+        self.remark = ""
 
     def generate(self, request, cancel):
         rng = np.random.default_rng(request.seed)
@@ -50,7 +52,7 @@ class Dreamer:
             colour = np.where(projection.coverage[..., None], projection.colour, seen.colour)
             noise = rng.integers(-2, 3, colour.shape)
             depth = np.where(projection.coverage, projection.depth_m, seen.depth_m)
-            yield Step(number + 1, len(request.projection), self.preview)
+            yield Step(number + 1, len(request.projection), self.preview, "" if number else self.remark)
             yield GeneratedFrame(number, np.clip(colour + noise, 0, 255).astype(np.uint8), depth.astype(np.float32))
             self.first_frame.set()
             if self.gate is not None:
@@ -194,6 +196,16 @@ async def test_a_preview_that_is_too_large_is_made_smaller(host, dreamer):
     shown = [event.preview for event in watcher.of(JobProgress) if event.stage is Stage.GENERATING]
     assert len(shown) == 6 and {(each.width, each.height) for each in shown} == {(250, 75)}
     assert decode_colour(shown[0].jpeg).shape == (75, 250, 3)
+
+
+async def test_a_remark_stays_with_its_take(host, dreamer):
+    dreamer.remark = "no dragons here"
+    session, watcher = await seeded(host)
+    await watcher.finished(session.generate(GenerateSpec(trajectory=PATH, clips=1)))
+    dreamer.remark = ""
+    await watcher.finished(session.generate(GenerateSpec(trajectory=PATH, clips=1)))
+    assert [take.remark for take in session.open_takes()] == ["no dragons here", ""]
+    assert take_message(session.open_takes()[0]).remark == "no dragons here"
 
 
 async def test_a_row_of_clips_waits_for_its_designer(host):

@@ -28,6 +28,7 @@ OPPONENT = ((3**-0.5, 3**-0.5, 3**-0.5), (2**-0.5, 0.0, -(2**-0.5)), (6**-0.5, -
 DEPTH_OFF = 0.25  # log depth
 DETAIL_OFF = (0.65, 0.65, 0.95, 0.7)  # at the same confidences, of the following, by frequency: down, then across
 DETAIL_SHARES = (0.33, 0.22, 0.16, 0.40, 0.19, 0.12, 0.09, 0.26, 0.14, 0.10, 0.07, 0.18, 0.11, 0.08, 0.06)
+TEXTURE = 0.07  # root mean square of the detail that memory shows in a clip, at least, in nine training clips of ten
 LEAST_SHARE = 0.5  # of what moves, at a pixel, to be seen
 
 
@@ -81,6 +82,15 @@ def units(conditions: Conditions) -> Tensor:
     depth = torch.full_like(confidence, DEPTH_OFF)
     moves = torch.ones_like(confidence).expand(-1, -1, MOVER.stop - SHARE.start, -1, -1)
     return torch.cat([by_confidence(COLOUR_OFF, COLOUR_SHARES), depth, moves, by_confidence(DETAIL_OFF, DETAIL_SHARES)], dim=2)
+
+
+def textured(conditions: Conditions) -> Tensor:
+    """How much detail there is in what memory shows, float32 (B,): 1 as in levels, or nothing to go by; 0 in flat colours."""
+    lightness = _turned(conditions.fill[:, :, COLOUR_ERROR], conditions.fill.new_tensor(OPPONENT))[:, :, :1]
+    whole = (_means(conditions.coverage) >= 1).float()
+    count = (CELL**2 - 1) * whole.sum(dim=(1, 2, 3, 4))
+    squares = (cosines(lightness)[:, :, 1:].square() * whole).sum(dim=(1, 2, 3, 4)) / count.clamp_min(1.0)
+    return torch.where(count > 0, (squares.sqrt() / TEXTURE).clamp_max(1.0), 1.0)
 
 
 def cosines(planes: Tensor) -> Tensor:

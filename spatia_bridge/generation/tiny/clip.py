@@ -78,7 +78,7 @@ def make_clip(network: Network, request: ClipRequest, words: Sequence[int], canc
         conditions = _conditions(filled, size, references, recent, prompt)
         noise = flow.world_noise([request.seed], _poses(np.eye(4), [p.camera for p, _ in filled]), conditions.lenses)
         conditions = conditions.to(device)
-        for state in flow.steps(network, conditions, flow.tempered(noise.to(device))):  # noqa: B007 (the last is the sample)
+        for state in flow.steps(network, conditions, noise.to(device), flow.IN_USE):  # noqa: B007 (the last is the sample)
             done += 1
             yield Step(done, units)
             cancel.raise_if_cancelled()

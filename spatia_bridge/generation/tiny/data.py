@@ -1,8 +1,9 @@
 """Clips to train on, made from walks: what memory and references would show, with their errors.
 
-A clip is some frames of a walk in a row. Memory is a few other frames of the walk, splatted into the clip's cameras; references
-are frames that look at the same place; preceding frames are those right before. Most clips are as in use: the camera turns to
-what neither memory nor references have seen. All in one batch, on the device of the footage.
+A clip is some frames of a walk in a row. Memory is a few other frames, splatted into the clip's cameras: of the walk, or of its
+like without creatures where there is one, since holes must not give away where they stand. References are frames that look at the
+same place; preceding frames are those right before. Most clips are as in use: the camera turns to what neither memory nor a
+reference has seen. All in one batch, on the device of the footage.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spatia_bridge.codec.walks import Walk, load_walk
+from spatia_bridge.codec.walks import QUIET, Walk, load_walk
 from spatia_bridge.errors import InvalidInputError, NotFoundError
 from spatia_bridge.frames import Projection
 from spatia_bridge.generation.structure.filling import Filled, Filling
@@ -45,7 +46,11 @@ DROP = 0.08  # each of memory, references, preceding frames, prompt, independent
 CORRUPT = 0.08  # a source, in each way
 LATEST_SOURCE = 0.8  # how often memory has the frame right before the clip: always but at the start, or after an edit
 AHEAD = 0.6  # of the clips, as in use: memory and references have seen nothing that comes later, and the camera turns
-TURNS = 4  # such a clip turns more than so many others
+TURNS = 4  # such a clip turns most of so many
+PEOPLED, CROWDED = (
+    0.25,
+    0.2,
+)  # of the clips, chosen for what moves in them; and the share of a frame that does, where it is too near
 CREATURE_PART = 24 / (128 * 72)
 SKY_PART = 0.03
 Indexes = npt.NDArray[np.int64]
@@ -60,6 +65,8 @@ class Footage:
         creatures: int64 (F, 256), the index into WORDS of an actor's creature, or -1.
         world_from_camera: float64 (F, 4, 4); lens: float64 (F, 4), fx, fy, cx, cy; both NumPy.
         first, last: int64 (F,), the first and last frame of each frame's walk.
+        quiet: int64 (F,), the frame that shows the same without what moves, or itself.
+        crowd: float32 (F,), the share of the picture that moves.
     """
 
     colour: Tensor
@@ -70,6 +77,8 @@ class Footage:
     lens: npt.NDArray[np.float64]
     first: Indexes
     last: Indexes
+    quiet: Indexes
+    crowd: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.first)
@@ -110,7 +119,8 @@ def load_footage(folder: Path, width: int, device: torch.device | str = "cpu", l
 def footage_of(walks: Iterable[Walk], width: int, device: torch.device | str = "cpu") -> Footage:
     """As `load_footage`, from walks in memory. Halving averages colours and takes one depth in four."""
     parts: dict[str, list[Tensor]] = {"colour": [], "depth": [], "actors": [], "creatures": []}
-    poses, lens, first, last = [], [], [], []
+    poses, lens, first, last, crowd = [], [], [], [], []
+    begins: dict[str, int] = {}
     count = 0
     for walk in walks:
         shrink = walk.intrinsics.width // width
@@ -131,12 +141,17 @@ def footage_of(walks: Iterable[Walk], width: int, device: torch.device | str = "
         parts["creatures"].append(table.expand(len(walk), -1).to(device))
         poses.append(walk.world_from_camera)
         lens.append(np.tile((k.fx, k.fy, k.cx, k.cy), (len(walk), 1)))
+        crowd.append((walk.actors > 0).mean(axis=(1, 2), dtype=np.float32))
+        begins[walk.name] = count
         first.append(np.full(len(walk), count))
         count += len(walk)
         last.append(np.full(len(walk), count - 1))
+    first_of, quiet = np.concatenate(first), np.arange(count)
+    for name, begin in begins.items():
+        quiet[first_of == begin] += begins.get(name + QUIET, begin) - begin
     tensors = {name: torch.cat(tensors) for name, tensors in parts.items()}
-    return Footage(**tensors, world_from_camera=np.concatenate(poses), lens=np.concatenate(lens),
-                   first=np.concatenate(first), last=np.concatenate(last))  # fmt: skip
+    return Footage(**tensors, world_from_camera=np.concatenate(poses), lens=np.concatenate(lens), first=first_of,
+                   last=np.concatenate(last), quiet=quiet, crowd=np.concatenate(crowd))  # fmt: skip
 
 
 def plan(footage: Footage, batch: int, rng: np.random.Generator, drop: float = DROP) -> Plan:
@@ -156,7 +171,7 @@ def plan(footage: Footage, batch: int, rng: np.random.Generator, drop: float = D
     shown = np.arange(SOURCES) < rng.integers(1, SOURCES + 1, batch)[:, None]
     given = np.arange(REFERENCES) < rng.integers(0, REFERENCES + 1, batch)[:, None]
     return Plan(
-        target, sources, shown & kept[0][:, None], references, given & kept[1][:, None],
+        target, footage.quiet[sources], shown & kept[0][:, None], references, given & kept[1][:, None],
         preceding, before & kept[2][:, None], kept[3],
     )  # fmt: skip
 
@@ -164,13 +179,17 @@ def plan(footage: Footage, batch: int, rng: np.random.Generator, drop: float = D
 def _beginnings(footage: Footage, ahead: npt.NDArray[np.bool_], rng: np.random.Generator) -> tuple[Indexes, Indexes]:
     """Where clips begin, and the frames from one of theirs to the next, (B,)."""
     stride = rng.choice(STRIDES, len(ahead))
-    begin = rng.integers(0, len(footage), (len(ahead), TURNS))
-    begin = np.minimum(begin, footage.last[begin] - stride[:, None] * (FRAMES - 1))
-    begin = np.maximum(begin, footage.first[begin])
-    end = np.minimum(begin + stride[:, None] * (FRAMES - 1), footage.last[begin])
+    anywhere, peopled = np.arange(len(footage)), np.flatnonzero(footage.crowd)
+    people = (rng.random(len(ahead)) < PEOPLED) & (len(peopled) > 0)
+    begin = np.stack([rng.choice(peopled if some else anywhere, TURNS) for some in people])
+    into = people[:, None] * stride[:, None] * rng.integers(0, FRAMES, begin.shape)  # what moves comes at any time of the clip
+    low, high = footage.first[begin], footage.last[begin]
+    begin = np.maximum(np.minimum(begin - into, high - stride[:, None] * (FRAMES - 1)), low)
+    end = np.minimum(begin + stride[:, None] * (FRAMES - 1), high)
     looks = footage.world_from_camera[..., :3, 2]
     straight = (looks[begin] * looks[end]).sum(axis=-1)
-    chosen = np.where(ahead, straight.argmin(axis=1), 0)
+    crowded = np.maximum(footage.crowd[begin], footage.crowd[end]) > CROWDED
+    chosen = np.where(crowded, 4.0, np.where(ahead[:, None], straight, 0.0)).argmin(axis=1)
     return np.take_along_axis(begin, chosen[:, None], axis=1)[:, 0], stride
 
 

@@ -28,11 +28,13 @@ from spatia_bridge.generation.tiny.cells import frames_of
 from spatia_bridge.generation.tiny.data import load_footage, mirrored
 from spatia_bridge.generation.tiny.network import Network, NetworkConfig
 from spatia_bridge.generation.tiny.pool import Pool
+from spatia_bridge.generation.tiny.vocabulary import CREATURES, WORDS
 from spatia_bridge.generation.tiny.weights import load_network, load_tensors, save_network, save_tensors
 
 CHECKPOINT, CURVE, BEST = "checkpoint.safetensors", "curve.jsonl", "best.safetensors"
 VALIDATION_SAMPLES = 4
-PROMPTED = 0.5  # of the clips that have words are trained with them: most are asked for without
+PROMPTED = 0.5  # of the clips that have words are trained with them, most are asked for without; but creatures are always named
+CREATURE = np.isin(WORDS, CREATURES)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Trainer:
             group["lr"] = rate_at(c, self.step)
         rng = np.random.default_rng((c.seed, self.step))
         conditions, target = pool.batch(rng.integers(0, len(pool), c.batch).tolist())
-        told = torch.from_numpy(rng.random((c.batch, 1)) < PROMPTED).to(conditions.words.device)
+        told = torch.from_numpy((rng.random((c.batch, 1)) < PROMPTED) | CREATURE).to(conditions.words.device)
         conditions = replace(conditions, words=conditions.words * told)
         if rng.random() < 0.5:
             conditions, target = mirrored(conditions, target)

@@ -1,8 +1,8 @@
 """Walks to train on: `python -m spatia_bridge.samples.freedoom.training --levels 1-24 --walks 4 --frames 200 --out DIR`.
 
 Levels of freedoom2 with doors open, each walk from where some thing stands; of all things only monsters are left, put on the path
-of every other walk, so that what is labelled as an actor is a creature or its missile. Levels 25–32 are kept for validation;
-freedoom1 is for evaluation alone.
+of every other walk, so that what is labelled as an actor is a creature or its missile. Such a walk comes again without them: what
+memory knows is behind them. Levels 25–32 are kept for validation; freedoom1 is for evaluation alone.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spatia_bridge.codec.walks import Walk, save_walk
+from spatia_bridge.codec.walks import QUIET, Walk, save_walk
 from spatia_bridge.errors import InvalidInputError, SpatiaError
 from spatia_bridge.geometry.camera import Intrinsics
 from spatia_bridge.samples.freedoom.engine import Engine, View, find_wad
@@ -55,8 +55,8 @@ CREATURES = {  # the engine's names and editor numbers of what a prompt can name
 OTHER = "missile"
 
 
-def training_walk(number: int, frames: int, seed: int, wad: str = WAD) -> Walk:
-    """One walk through a level, chosen by the seed in every respect.
+def training_walks(number: int, frames: int, seed: int, wad: str = WAD) -> list[Walk]:
+    """One walk through a level, chosen by the seed in every respect; if something moves on it, the same without that as well.
 
     Raises:
         InvalidInputError: a level that is not there, or a WAD other than freedoom2.
@@ -71,14 +71,18 @@ def training_walk(number: int, frames: int, seed: int, wad: str = WAD) -> Walk:
     level = parse_level(lumps)
     tour = plan_tour(level, _start(level, thing_places(whole), rng), frames, rng, RADIUS_M * UNITS_PER_M)
     lively = bool(rng.random() < 0.5)
-    if lively:
-        lumps = with_things(lumps, _ambush(tour, rng))
+    peopled = with_things(lumps, _ambush(tour, rng)) if lively else lumps
     fov_deg, gamma = float(rng.choice(FOVS_DEG)), float(rng.choice(GAMMAS))
-    with Engine(path, name, fov_deg, ENGINE_SIZE, lumps, monsters=lively, seed=seed + 1) as engine:
-        views = (
-            engine.look_from(x, y, math.degrees(angle), TICS) for x, y, angle in zip(tour.x, tour.y, tour.angle_rad, strict=True)
-        )
-        return _record(views, level, engine.intrinsics, gamma, f"{wad} {name} seed {seed}")
+
+    def walk(things: dict[str, bytes], title: str, *, monsters: bool) -> Walk:
+        with Engine(path, name, fov_deg, ENGINE_SIZE, things, monsters=monsters, seed=seed + 1) as engine:
+            poses = zip(tour.x, tour.y, tour.angle_rad, strict=True)
+            views = (engine.look_from(x, y, math.degrees(angle), TICS) for x, y, angle in poses)
+            return _record(views, level, engine.intrinsics, gamma, title)
+
+    title = f"{wad} {name} seed {seed}"
+    first = walk(peopled, title, monsters=lively)
+    return [first, walk(lumps, title + QUIET, monsters=False)] if lively else [first]
 
 
 def _start(level: Level, places: npt.NDArray[np.float64], rng: np.random.Generator) -> tuple[float, float]:
@@ -125,12 +129,13 @@ def _ambush(tour: Tour, rng: np.random.Generator) -> npt.NDArray[np.int64]:
 
 def _prepare(job: tuple[int, int], frames: int, out: Path) -> tuple[str, int, int]:
     level, seed = job
-    path = out / f"MAP{level:02d}_{seed}.walk"
+    name = f"MAP{level:02d}_{seed}"
     try:
-        walk = training_walk(level, frames, seed)
-        return path.name, len(walk), save_walk(path, walk)
+        walks = training_walks(level, frames, seed)
     except SpatiaError as error:  # a level that ends or kills: the others go on
-        return f"{path.name}: {error}", 0, 0
+        return f"{name}: {error}", 0, 0
+    sizes = [save_walk(out / f"{name}{'_quiet' if walk.name.endswith(QUIET) else ''}.walk", walk) for walk in walks]
+    return name, sum(map(len, walks)), sum(sizes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,10 +1,22 @@
 """States of cells: true frames come back from theirs, what memory covers is never touched, movers stand in front."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from spatia_bridge.generation.tiny.cells import DETAIL, ERROR, SHARE, STATE_CHANNELS, cells_of, cosines, frames_of, open_cells
+from spatia_bridge.generation.tiny.cells import (
+    DETAIL,
+    ERROR,
+    SHARE,
+    STATE_CHANNELS,
+    cells_of,
+    cosines,
+    frames_of,
+    open_cells,
+    textured,
+)
 from spatia_bridge.generation.tiny.conditions import CELL
 from spatia_bridge.generation.tiny.data import FRAMES, make_clips, plan, without
 from tests.generation.tiny.walks import room_footage
@@ -77,6 +89,24 @@ def test_a_grey_error_is_one_of_lightness_alone(clip):
     known = cells.weight[:, :, 0] > 0
     assert known.any() and torch.allclose(cells.state[:, :, 0][known], torch.tensor(0.2 * 3**0.5), atol=1e-5)
     assert cells.state[:, :, 1:4].abs().max() < 1e-5
+
+
+def test_texture_is_that_of_what_memory_shows(clip):
+    conditions, _ = clip
+    flat = conditions.fill.mul(0.0).add(0.3)
+    speckled = flat + torch.randn(flat.shape, generator=torch.Generator().manual_seed(0))
+
+    def found(fill, coverage):
+        return textured(replace(conditions, fill=fill, coverage=coverage.expand_as(conditions.coverage))).tolist()
+
+    covered = torch.ones_like(conditions.coverage)
+    right = covered.clone()
+    right[..., : right.shape[-1] // 2] = 0.0
+    assert found(speckled, covered) == [1.0, 1.0] == found(flat, covered * 0)
+    assert max(found(flat, covered)) < 1e-3
+    assert max(found(torch.where(right.bool(), flat, speckled), right)) < 1e-3
+    half = textured(replace(conditions, fill=flat + 0.02 * (speckled - flat), coverage=covered))
+    assert (half > 0.1).all() and (half < 0.9).all()
 
 
 def test_what_moves_is_where_it_is(clip):

@@ -46,7 +46,7 @@ def magenta(picture) -> bool:
 
 async def test_a_removed_thing_is_gone_from_every_later_view(tmp_path, monkeypatch):
     shown, honest = [], flow.steps
-    monkeypatch.setattr(flow, "steps", lambda n, c, z: (shown.append(c), honest(n, c, z))[1])
+    monkeypatch.setattr(flow, "steps", lambda n, c, *rest: (shown.append(c), honest(n, c, *rest))[1])
     renderer, generator = CpuRenderer(), tiny()
     host = SessionHost(SessionLibrary(tmp_path), Stages(renderer, Slam(renderer)), {"tiny": lambda: generator}, "tiny")
     session = await host.open("scene", create=True)

@@ -6,7 +6,17 @@ import torch
 
 from spatia_bridge.errors import CodecError, NotFoundError
 from spatia_bridge.generation.tiny import flow
-from spatia_bridge.generation.tiny.cells import DETAIL, STATE_CHANNELS, cells_of, frames_of, open_cells, units
+from spatia_bridge.generation.tiny.cells import (
+    COLOUR_ERROR,
+    DETAIL,
+    SHARE,
+    STATE_CHANNELS,
+    cells_of,
+    frames_of,
+    open_cells,
+    textured,
+    units,
+)
 from spatia_bridge.generation.tiny.data import make_clips, plan, without
 from spatia_bridge.generation.tiny.network import Network
 from spatia_bridge.generation.tiny.projector import Lenses
@@ -14,7 +24,7 @@ from spatia_bridge.generation.tiny.weights import load_network, save_network, sa
 from tests.generation.tiny.walks import room_footage, small_network
 
 FOOTAGE = room_footage()
-CHOSEN = plan(FOOTAGE, 1, np.random.default_rng(10), 0.0)  # a third of it is holes
+CHOSEN = plan(FOOTAGE, 1, np.random.default_rng(9), 0.0)  # a third of it is holes
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +132,27 @@ def test_a_perfect_network_is_sampled_exactly(clip):
     made = flow.sample(Oracle(), conditions, noise_of(conditions)) / units(conditions)
     assert torch.allclose(made, truth, atol=1e-4)
     assert flow.loss(Oracle(), conditions, target, noise_of(conditions), torch.full((1,), 0.25)).total < 1e-8
+
+
+def test_colour_is_decided_early_and_used_with_caution_while_detail_goes_on(clip):
+    conditions, _ = clip
+    network, noise = awake(), noise_of(conditions)
+    first, *_ = flow.steps(network, conditions, noise)
+    begun = noise * open_cells(conditions) * units(conditions)
+    said = begun + (first - begun) * flow.STEPS
+    caution = torch.tensor([0.5, 1.0, 0.0])[:, None, None]
+    *_, last = flow.steps(network, conditions, noise, flow.Sampling(1, (0.5, 1.0, 0.0)))
+    assert torch.allclose(last[:, :, COLOUR_ERROR], said[:, :, COLOUR_ERROR] * caution, atol=1e-5)
+    for part in (SHARE, DETAIL):
+        assert not torch.allclose(last[:, :, part], said[:, :, part], atol=1e-3)
+
+
+def test_detail_is_as_strong_as_told_and_as_what_memory_shows(clip):
+    conditions, _ = clip
+    hows = flow.Sampling(), flow.Sampling(detail=0.5)
+    whole, half = (flow.sample(small_network(), conditions, noise_of(conditions), how) for how in hows)
+    texture = textured(conditions)[:, None, None, None, None]
+    assert torch.allclose(half[:, :, DETAIL], 0.5 * texture * whole[:, :, DETAIL], atol=1e-5) and texture.min() > 0
 
 
 def test_weights_come_back(tmp_path):

@@ -1,6 +1,5 @@
 """`tiny` as a Generator, with random weights: the contract, sizes, blocks, seeds, what memory covers."""
 
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -68,7 +67,7 @@ class TestTiny(GeneratorContract):
         assert not run(generator, ClipRequest(video, prompt="a hall"))[0].dynamic.any()
 
     def test_without_corrections_and_detail_it_is_reproject(self, monkeypatch) -> None:
-        monkeypatch.setattr(flow, "DETAIL_TEMPERATURE", 0.0)
+        monkeypatch.setattr(flow, "IN_USE", flow.Sampling(detail=0.0))
         video = projections()
         ours, theirs = run(Tiny(network=awake(0.0), device="cpu"), ClipRequest(video)), run(Reproject(), ClipRequest(video))
         for one, other in zip(ours, theirs, strict=True):
@@ -107,18 +106,21 @@ class TestTiny(GeneratorContract):
 
     def test_blocks_are_shown_the_frames_before_them_and_have_the_worlds_noise(self, monkeypatch) -> None:
         shown, noises, honest = [], [], flow.steps
-        monkeypatch.setattr(flow, "steps", lambda n, c, z: (shown.append(c), noises.append(z), honest(n, c, z))[2])
+        monkeypatch.setattr(flow, "steps", lambda n, c, z, how: (shown.append(c), noises.append(z), honest(n, c, z, how))[2])
         video = [Projection(camera((0, 0, 0), (0, 0, 4), (48, 32)), *unseen(48, 32)) for _ in range(2 * LONGEST_BLOCK)]
         run(self.make(), ClipRequest(video))
         first, second = shown
         assert second.given.preceding == 4 and first.given.preceding == 0
         assert all(torch.equal(noises[0][0, 0], noise[0, n]) for noise in noises for n in range(LONGEST_BLOCK))
 
-    def test_unknown_words_are_reported(self, caplog) -> None:
-        with caplog.at_level(logging.WARNING):
-            run(self.make(), ClipRequest(projections(), prompt="a hall of chocolate"))
-        (record,) = caplog.records
-        assert "chocolate" in record.getMessage() and "hall" not in record.getMessage().split(";")[0]
+    def test_unknown_words_are_reported_with_the_first_step(self) -> None:
+        def remarks(prompt: str) -> list[str]:
+            events = self.make().generate(ClipRequest(projections(), prompt=prompt), CancelToken())
+            return [event.remark for event in events if isinstance(event, Step)]
+
+        first, *others = remarks("a hall of chocolate")
+        assert first.startswith("tiny does not know chocolate; it knows corridor, room, hall") and not any(others)
+        assert not any(remarks("a hall"))
 
     def test_weights_come_from_a_file(self, tmp_path) -> None:
         save_network(tmp_path / "w.safetensors", small_network(), {})

@@ -238,13 +238,16 @@ namespace Spatia.Bridge.Editor
             if (_progress != null) ProgressGUI(_progress);
         }
 
-        static void ProgressGUI(Wire.Progress progress)
+        void ProgressGUI(Wire.Progress progress)
         {
             string left = progress.RemainingSecs > 0 ? ", about " + Math.Ceiling(progress.RemainingSecs) + " s left" : "";
             string stage = progress.Stage.ToString().ToLowerInvariant();
             string text = stage + ", clip " + progress.Clip + " of " + progress.Clips + left;
             Rect place = GUILayoutUtility.GetRect(0, EditorGUIUtility.singleLineHeight, GUILayout.ExpandWidth(true));
             EditorGUI.ProgressBar(place, (float)progress.Done / Math.Max(progress.Total, 1), text);
+            Wire.Take take;
+            bool made = _heard != null && _heard.Takes.TryGetValue(progress.Take, out take) && take.Remark.Length > 0;
+            if (made) EditorGUILayout.HelpBox(take.Remark, MessageType.Info);
         }
 
         void Record(bool on)

@@ -1975,6 +1975,7 @@ class Take(_message.Message):
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
     REFERENCES_FIELD_NUMBER: _builtins.int
+    REMARK_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     state: Global___TakeState.ValueType
     frames_done: _builtins.int
@@ -1986,6 +1987,8 @@ class Take(_message.Message):
     fps: _builtins.float
     width: _builtins.int
     height: _builtins.int
+    remark: _builtins.str
+    """the generator's on the request, a sentence for the designer: words it does not know"""
     @_builtins.property
     def references(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reference]:
         """the earlier frames that the generator was shown, best first"""
@@ -2005,10 +2008,11 @@ class Take(_message.Message):
         width: _builtins.int = ...,
         height: _builtins.int = ...,
         references: _abc.Iterable[Global___Reference] | None = ...,
+        remark: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_revision", b"base_revision", "fps", b"fps", "frames_done", b"frames_done", "frames_total", b"frames_total", "generator", b"generator", "height", b"height", "number", b"number", "prompt", b"prompt", "references", b"references", "seed", b"seed", "state", b"state", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_revision", b"base_revision", "fps", b"fps", "frames_done", b"frames_done", "frames_total", b"frames_total", "generator", b"generator", "height", b"height", "number", b"number", "prompt", b"prompt", "references", b"references", "remark", b"remark", "seed", b"seed", "state", b"state", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -278,7 +278,8 @@ func _on_progress(progress: Dictionary) -> void:
 	var stage: String = str(progress.get("stage", "")).trim_prefix("STAGE_").to_lower()
 	var left: float = progress.get("remaining_secs", 0.0)
 	var clip := "clip %d of %d" % [progress.get("clip", 1), progress.get("clips", 1)]
-	_note.text = "%s, %s%s" % [stage, clip, ", about %d s left" % ceili(left) if left > 0.0 else ""]
+	var remark: String = _bridge.takes.get(progress.get("take", 0), {}).get("remark", "")
+	_note.text = "%s, %s%s%s" % [stage, clip, ", about %d s left" % ceili(left) if left > 0.0 else "", "\n" + remark if remark else ""]
 
 
 func _on_take(_take: Dictionary) -> void:

@@ -836,6 +836,7 @@ namespace Spatia.Bridge.Protocol
         public uint Width;
         public uint Height;
         public List<Reference> References = new List<Reference>();
+        public string Remark = "";
 
         public void Fields(FieldVisitor visit)
         {
@@ -853,6 +854,7 @@ namespace Spatia.Bridge.Protocol
             visit.Value("width", ref Width);
             visit.Value("height", ref Height);
             visit.Messages("references", ref References);
+            visit.Value("remark", ref Remark);
         }
     }
 

@@ -97,6 +97,7 @@ inline FSpatiaTake ToTake(const spatia::Take& Take) {
     Found.Prompt = ToText(Take.prompt);
     Found.Generator = ToText(Take.generator);
     Found.Fps = Take.fps;
+    Found.Remark = ToText(Take.remark);
     return Found;
 }
 

@@ -84,6 +84,9 @@ struct FSpatiaTake {
     FString Generator;
     UPROPERTY(BlueprintReadOnly, Category = "Spatia")
     double Fps = 0;
+    /** The generator's, on the request: words that it does not know, for instance. */
+    UPROPERTY(BlueprintReadOnly, Category = "Spatia")
+    FString Remark;
 };
 
 USTRUCT(BlueprintType)

@@ -130,6 +130,9 @@ void USpatiaPanelModel::HandleProgress(const FSpatiaProgress& Now) {
     Progress = static_cast<float>(Now.Done) / static_cast<float>(FMath::Max(Now.Total, 1));
     FString Text = NameOf(Now.Stage) + FString::Printf(TEXT(", clip %d of %d"), Now.Clip, Now.Clips);
     if (Now.RemainingSecs > 0) Text = Text + FString::Printf(TEXT(", about %d s left"), FMath::CeilToInt32(Now.RemainingSecs));
+    for (const FSpatiaTake& Take : Bridge->GetTakes()) {
+        if (Take.Number == Now.Take && !Take.Remark.IsEmpty()) Text = Text + TEXT("; ") + Take.Remark;
+    }
     if (Now.Preview != nullptr && Now.Take != Previewed && FramesOf(Now.Take) == 0) {
         Shown = Now.Take;
         Newest = 0;

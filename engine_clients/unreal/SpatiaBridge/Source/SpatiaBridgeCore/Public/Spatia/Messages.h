@@ -432,10 +432,12 @@ struct Take {
     double fps = 0;
     std::uint32_t width = 0, height = 0;
     std::vector<Reference> references;
+    std::string remark;
     SPATIA_FIELDS(visit("number", m.number), visit("state", m.state), visit("frames_done", m.frames_done),
                   visit("frames_total", m.frames_total), visit("prompt", m.prompt), visit("seed", m.seed),
                   visit("generator", m.generator), visit("base_revision", m.base_revision), visit("fps", m.fps),
-                  visit("width", m.width), visit("height", m.height), visit("references", m.references))
+                  visit("width", m.width), visit("height", m.height), visit("references", m.references),
+                  visit("remark", m.remark))
 };
 
 struct TakeFrame {
