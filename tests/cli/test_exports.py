@@ -28,7 +28,8 @@ def flown(tmp_path_factory):
     from spatia_bridge.cli.main import main
 
     assert main(["trajectories", "import", "hall", str(folder / "walk.json"), "--data", str(folder)]) == 0
-    assert main(["trajectories", "fly", "hall", "walk", "--clips", "1", "--size", "96x64", "--data", str(folder)]) == 0
+    fly = ["trajectories", "fly", "hall", "walk", "--generator", "reproject", "--clips", "1", "--size", "96x64"]
+    assert main([*fly, "--data", str(folder)]) == 0
     return folder
 
 
