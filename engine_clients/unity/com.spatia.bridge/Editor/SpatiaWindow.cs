@@ -246,8 +246,8 @@ namespace Spatia.Bridge.Editor
             Rect place = GUILayoutUtility.GetRect(0, EditorGUIUtility.singleLineHeight, GUILayout.ExpandWidth(true));
             EditorGUI.ProgressBar(place, (float)progress.Done / Math.Max(progress.Total, 1), text);
             Wire.Take take;
-            bool made = _heard != null && _heard.Takes.TryGetValue(progress.Take, out take) && take.Remark.Length > 0;
-            if (made) EditorGUILayout.HelpBox(take.Remark, MessageType.Info);
+            if (_heard == null || !_heard.Takes.TryGetValue(progress.Take, out take)) return;
+            if (take.Remark.Length > 0) EditorGUILayout.HelpBox(take.Remark, MessageType.Info);
         }
 
         void Record(bool on)
