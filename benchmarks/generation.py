@@ -198,9 +198,9 @@ def _as_seen(camera: Camera, frame: GeneratedFrame) -> RgbdFrame:
 
 def networks(generator: Generator) -> list[tuple[Any, str]]:
     """What a generator's model consists of: objects, and the method of each that computes."""
-    held = getattr(generator, "_held", None)
+    held, own = getattr(generator, "_held", None), getattr(generator, "_network", None)
     if held is None:
-        return [(value, "forward") for value in vars(generator).values() if hasattr(value, "forward")]
+        return [(own(), "forward"), (own(), "encode")] if own else []
     pipe = held().pipe
     return [(pipe.text_encoder, "forward"), (pipe.transformer, "forward"), (pipe.vae, "encode"), (pipe.vae, "decode")]
 
