@@ -13,7 +13,7 @@ OUT ?= demo
 VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.setup-stamp
-EXTRAS := $(if $(filter none,$(TORCH)),dev,dev,models)
+EXTRAS := dev,bench$(if $(filter none,$(TORCH)),,,models)
 # Depth Anything 3 asks for an old NumPy and a web server that its network, which alone is used, needs nothing of.
 WITHOUT_THEIR_PINS := depth-anything-3 addict einops omegaconf antlr4-python3-runtime
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX),)

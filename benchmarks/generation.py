@@ -3,9 +3,9 @@
     python benchmarks/generation.py [--quick] [--generator reproject|tiny|wan_vace|…] [--weights …] [--size WxH] [--hollow]
 
 One clip after another along the sample's path, through the real loop: projection, references, generator, update. The first two
-clips warm up and are not counted: the second is the first that has references and preceding frames. Depth is
-left to the update where a generator's settings could carry memory's on in place of a depth model, as with real weights: memory's
-own depth, carried on into what is new, then stands for the model's and is not counted.
+clips warm up and are not counted: the second is the first that has references and preceding frames. Depth is left to the update
+where a generator's settings could carry memory's on in place of a depth model, as with real weights: memory's own depth, carried
+on into what is new, then stands for the model's and is not counted.
 `--hollow` gives a diffusers pipeline networks that answer zeros at once: what is left is ours and the pipeline's own, full size.
 Stages, in milliseconds a frame: `projection` renders memory, `references` takes frames into the index and chooses, `model` is the
 generator's network, `encoding` all else that the generator does (to the model's terms and back), `update` folds the take in.

@@ -1,6 +1,5 @@
 """Streaming: how soon a client holds a memory of five million points, over gRPC and WebSocket, beside viser and rerun.
 
-    pip install -c constraints.txt -e .[bench]  # viser and rerun
     python benchmarks/streaming.py [--quick]
 
 Every server is a process of its own that holds the points before the clock starts; the client is this process; both speak over

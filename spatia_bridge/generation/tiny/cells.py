@@ -19,6 +19,7 @@ from spatia_bridge.generation.tiny.conditions import CELL, Conditions
 
 STATE_CHANNELS = 9 + CELL**2 - 1
 ERROR, SHARE, MOVER, DETAIL = slice(0, 4), slice(4, 5), slice(5, 9), slice(9, STATE_CHANNELS)
+MOVES = slice(SHARE.start, MOVER.stop)
 COLOUR_ERROR, DEPTH_ERROR = slice(0, 3), slice(3, 4)
 # what the fill's lightness is off by, by its confidence, root mean square over the training clips, between them along a line; and
 # how much of that each axis of colour is
@@ -64,7 +65,7 @@ def cells_of(frames: Tensor, conditions: Conditions) -> Cells:
 def open_cells(conditions: Conditions) -> Tensor:
     """Float32 (B, N, 24, H / 4, W / 4), 0 for errors of the fill in cells that memory covers wholly: there are none."""
     holes = (_means(1 - conditions.coverage) > 0).float().expand(-1, -1, STATE_CHANNELS, -1, -1).clone()
-    holes[:, :, SHARE], holes[:, :, MOVER] = 1.0, 1.0
+    holes[:, :, MOVES] = 1.0
     return holes
 
 
@@ -80,7 +81,7 @@ def units(conditions: Conditions) -> Tensor:
         return off * off.new_tensor(shares)[:, None, None]
 
     depth = torch.full_like(confidence, DEPTH_OFF)
-    moves = torch.ones_like(confidence).expand(-1, -1, MOVER.stop - SHARE.start, -1, -1)
+    moves = torch.ones_like(confidence).expand(-1, -1, MOVES.stop - MOVES.start, -1, -1)
     return torch.cat([by_confidence(COLOUR_OFF, COLOUR_SHARES), depth, moves, by_confidence(DETAIL_OFF, DETAIL_SHARES)], dim=2)
 
 

@@ -20,8 +20,7 @@ from spatia_bridge.generation.tiny.cells import (
     COLOUR_ERROR,
     DEPTH_ERROR,
     DETAIL,
-    MOVER,
-    SHARE,
+    MOVES,
     STATE_CHANNELS,
     cells_of,
     cosines,
@@ -43,7 +42,7 @@ class Sampling:
     """How far to follow the flow; by default to its end, as it was learned.
 
     Attributes:
-        decided: Euler steps after which colour stays as the network then said, while detail and what moves go on.
+        decided: Euler steps, one or more, after which colour stays as the network then said, while detail and what moves go on.
         caution: how much of what it said of colour is used, by axis.
         moves: how strong the noise is that what moves begins with.
         detail: the same of detail, where memory shows as much of it as levels have.
@@ -94,7 +93,7 @@ def steps(network: Network, conditions: Conditions, noise: Tensor, how: Sampling
     """Integrate with Euler steps, one state a step; the last is the sample."""
     opened, scale = open_cells(conditions), units(conditions)
     state, shown, caution = noise * opened, opened * _sampled(noise), noise.new_tensor(how.caution)[:, None, None]
-    state[:, :, SHARE.start : MOVER.stop] *= how.moves
+    state[:, :, MOVES] *= how.moves
     if how.detail < 1.0:  # and none where memory shows flat colours, unlike any that it learned from
         state[:, :, DETAIL] *= how.detail * textured(conditions)[:, None, None, None, None]
     with precision(noise.device):
@@ -158,7 +157,7 @@ def loss(network: Callable[..., Tensor], conditions: Conditions, target: Tensor,
     clean = cells.state / units(conditions)
     noisy = torch.lerp(noise, clean, at) * opened * _sampled(noise)
     off = _clean(network(noisy, time, conditions), noisy, time) - clean
-    parts = (COLOUR_ERROR, DEPTH_ERROR, slice(SHARE.start, MOVER.stop), DETAIL)
+    parts = (COLOUR_ERROR, DEPTH_ERROR, MOVES, DETAIL)
     colour, depth, moves, detail = (off[:, :, part] for part in parts)
     error = cells.weight * torch.cat([colour**2, depth.abs(), moves**2, detail**2], dim=2)
     weights = target.new_tensor(CHANNEL_WEIGHTS)[None, None, :, None, None]

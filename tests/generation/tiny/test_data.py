@@ -27,13 +27,13 @@ def batch(footage, seed=0, drop=0.0, corrupt=False, clips=6):
 
 def test_memory_shows_what_the_clip_shows(footage):
     """Without corruption, what earlier frames project into a clip is what the clip has there: same colour, same depth."""
-    _, conditions, target = batch(footage)
+    _, conditions, target = batch(footage, seed=3)
     there = conditions.coverage.bool() & (target[:, :, 4:] < 0)
     assert 0.3 < conditions.coverage.mean() < 1
     off = (conditions.fill[:, :, 3:] - target[:, :, 3:4]).abs()[there]
     assert (off < 0.02).float().mean() > 0.95  # the rest: far points seen between near ones, at edges
     colour = ((conditions.fill[:, :, :3] - target[:, :, :3]) ** 2).mean(dim=2, keepdim=True)[there].mean()
-    assert 10 * np.log10(4 / colour.item()) > 24
+    assert 10 * np.log10(4 / colour.item()) > 25
 
 
 def test_the_same_seed_gives_the_same_batch_and_another_does_not(footage):
