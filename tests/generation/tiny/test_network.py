@@ -1,5 +1,7 @@
 """The network: size, what it looks at, its flow and its weight files. With random weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -153,6 +155,9 @@ def test_detail_is_as_strong_as_told_and_as_what_memory_shows(clip):
     whole, half = (flow.sample(small_network(), conditions, noise_of(conditions), how) for how in hows)
     texture = textured(conditions)[:, None, None, None, None]
     assert torch.allclose(half[:, :, DETAIL], 0.5 * texture * whole[:, :, DETAIL], atol=1e-5) and texture.min() > 0
+    flat = replace(conditions, fill=torch.full_like(conditions.fill, 0.3))
+    grain = [flow.sample(small_network(), flat, noise_of(flat), how)[:, :, DETAIL].abs().max() for how in hows]
+    assert grain[0] > 0.1 and grain[1] < 1e-3
 
 
 def test_weights_come_back(tmp_path):
